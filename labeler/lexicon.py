@@ -1,0 +1,375 @@
+"""The lexicon: a rule set compiled into one trie over syllables, from phrases to what they mean.
+
+A phrase (`Unit`) may be several things at once: a finding of its own, a sign that becomes a finding beside some
+structure, a structure, a normal descriptor, a cue, a heading, a side, or neutral vocabulary.  The trie is built
+once per rule set; everything a report can say is looked up in it, exactly or through the repairs of
+`labeler.spelling`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeler import schema
+from labeler.patterns import PatternError, Words, expand, split_sign, word_key, words_of
+from labeler.rules import Located, Problem, RuleSet, RuleSetError, nearest
+from labeler.text import display, skeleton
+
+LEAF = ""  # key of a trie node under which its Unit stands
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """What a phrase says: a finding, or (finding None) that the structure is normal."""
+
+    finding: str | None
+    region: str | None
+    rule: str
+    layer: str
+    covers: tuple[str, ...] = ()
+    whole_film: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """An anatomical structure with its ancestors, nearest first, itself included."""
+
+    id: str
+    region: str
+    lineage: tuple[str, ...]
+    location: str | None
+    clears: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class CueSense:
+    """An assertion cue."""
+
+    id: str
+    assertion: str
+    scope: str
+    rule: str
+
+
+@dataclass(slots=True, eq=False)
+class Unit:
+    """Everything one phrase can mean."""
+
+    words: Words
+    alone: Sense | None = None
+    beside: dict[str, Sense] = field(default_factory=dict)
+    structure: Structure | None = None
+    cue: CueSense | None = None
+    section: str | None = None
+    role: str | None = None
+    above: float | None = None
+    generic: bool = False
+
+    @property
+    def text(self) -> str:
+        """The phrase as one would write it."""
+        return " ".join(display(word) for word in self.words)
+
+    @property
+    def is_sign(self) -> bool:
+        """Whether the phrase can set or clear a finding."""
+        return self.alone is not None or bool(self.beside)
+
+    def sense_for(self, structure: Structure) -> Sense | None:
+        """Sense of this sign when said of a structure: its own rule, else that of the nearest ancestor."""
+        for name in structure.lineage:
+            if name in self.beside:
+                return self.beside[name]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class FindingInfo:
+    """A finding as the label columns need it."""
+
+    id: str
+    name: str
+    region: str
+    chexpert: str | None
+    vindr: tuple[str, ...]
+
+
+class Lexicon:
+    """Compiled phrases of a rule set.  Raises RuleSetError when entries do not fit together."""
+
+    def __init__(self, rules: RuleSet) -> None:
+        self.rules = rules
+        self.trie: Node = {}
+        self.problems: list[Problem] = []
+        self.structures: dict[str, Structure] = {}
+        self.findings: dict[str, FindingInfo] = {}
+        self.templates: dict[str, tuple[str, str]] = {}
+        self.abbreviations: dict[str, list[Words]] = {}
+        self.confusable: set[frozenset[str]] = set()
+        self.vocabulary: set[str] = set()
+        self.follows: set[tuple[str, str]] = set()
+        self._phrases: dict[str, list[Words]] = {}
+        self._structure_of: dict[Words, str] = {}
+        self._compile()
+
+    @classmethod
+    def build(cls, rules: RuleSet) -> Lexicon:
+        """Compile, or raise RuleSetError with everything that does not fit."""
+        lexicon = cls(rules)
+        if lexicon.problems:
+            raise RuleSetError(lexicon.problems)
+        return lexicon
+
+    @property
+    def templates_by_id(self) -> dict[str, str]:
+        """Rule (`file:line`) of each template."""
+        return dict(self.templates.values())
+
+    def find(self, words: Words) -> Unit | None:
+        """The unit of exactly these words."""
+        node: Node | None = self.trie
+        for word in words:
+            node = node.get(word) if node is not None else None
+        unit: Unit | None = node.get(LEAF) if node is not None else None
+        return unit
+
+    def units(self) -> list[Unit]:
+        """All units."""
+        out: list[Unit] = []
+        stack: list[Node] = [self.trie]
+        while stack:
+            for key, child in stack.pop().items():
+                if key == LEAF:
+                    out.append(child)
+                else:
+                    stack.append(child)
+        return out
+
+    # compilation, in the order in which entries refer to one another
+
+    def _compile(self) -> None:
+        rules = self.rules
+        for located in rules.all("words"):
+            self._phrases[located.entry.id] = self._expand_all(located)
+        for located in rules.all("anatomy"):
+            self._phrases[located.entry.id] = self._expand_all(located)
+        for located in rules.all("anatomy"):
+            self._anatomy(located)
+        for located in rules.all("words"):
+            for words in self._phrases[located.entry.id]:
+                self._claim(words, "role", located.entry.role, located, ("phrases",))
+        for located in rules.all("headings"):
+            for words, path in self._patterns(located, located.entry.phrases, ("phrases",)):
+                self._claim(words, "section", located.entry.section, located, path)
+        for located in rules.all("cues"):
+            entry = located.entry
+            for words, path in self._patterns(located, entry.phrases, ("phrases",)):
+                cue = CueSense(entry.id, entry.assertion, entry.scope, located.rule(*path))
+                self._claim(words, "cue", cue, located, path)
+        for located in rules.all("findings"):
+            self._finding(located)
+        for located in rules.all("normal"):
+            self._normal(located)
+        for located in rules.all("abbreviations"):
+            for short in located.entry.short:
+                for meaning in located.entry.means:
+                    self.abbreviations.setdefault(word_key(short), []).append(words_of(meaning))
+                    self._learn(words_of(meaning))
+        for located in rules.all("confusable"):
+            self.confusable.add(frozenset(word_key(w) for w in located.entry.words))
+        for located in rules.all("templates"):
+            key = template_key(located.entry.text)
+            if key in self.templates:
+                self.problems.append(located.problem(f"the same text as template {self.templates[key][0]!r}", "text"))
+            self.templates[key] = (located.entry.id, located.rule("id"))
+        self._references()
+
+    def _references(self) -> None:
+        regions, findings = self.rules.regions, self.findings
+        for kind in ("anatomy", "findings"):
+            for located in self.rules.all(kind):
+                if located.entry.region not in regions:
+                    message = f"unknown region {located.entry.region!r}{nearest(located.entry.region, regions)}"
+                    self.problems.append(located.problem(message, "region"))
+        for located in self.rules.all("anatomy"):
+            for name in located.entry.clears:
+                if name not in findings:
+                    self.problems.append(located.problem(f"unknown finding {name!r}{nearest(name, findings)}", "clears"))
+        for located in self.rules.all("regions"):
+            name = located.entry.anatomy
+            if name is not None and name not in self.structures:
+                self.problems.append(located.problem(f"unknown anatomy {name!r}{nearest(name, self.structures)}", "anatomy"))
+        for located in self.rules.all("normal"):
+            for name in located.entry.covers:
+                if name not in regions:
+                    self.problems.append(located.problem(f"unknown region {name!r}{nearest(name, regions)}", "covers"))
+
+    def _resolve(self, name: str) -> list[Words] | None:
+        return self._phrases.get(name)
+
+    def _expand(self, located: Located[Any], pattern: str, path: tuple[str | int, ...]) -> list[Words]:
+        try:
+            return expand(pattern, self._resolve)
+        except PatternError as error:
+            message = str(error)
+            if message.startswith("unknown name <"):
+                message += nearest(message[14:-1], self._phrases)
+            self.problems.append(located.problem(f"bad pattern: {message}", *path, column=error.column))
+            return []
+
+    def _expand_all(self, located: Located[Any]) -> list[Words]:
+        out: list[Words] = []
+        for i, pattern in enumerate(located.entry.phrases):
+            out += self._expand(located, pattern, ("phrases", i))
+        return out
+
+    def _patterns(self, located: Located[Any], patterns: tuple[str, ...], path: tuple[str | int, ...]) -> Any:
+        for i, pattern in enumerate(patterns):
+            for words in self._expand(located, pattern, (*path, i)):
+                yield words, (*path, i)
+
+    def _anatomy(self, located: Located[schema.Anatomy]) -> None:
+        entry = located.entry
+        lineage = [entry.id]
+        parent = entry.parent
+        while parent is not None:
+            above = self.rules.entries["anatomy"].get(parent)
+            if above is None:
+                known = self.rules.entries["anatomy"]
+                self.problems.append(located.problem(f"unknown parent {parent!r}{nearest(parent, known)}", "parent"))
+                break
+            if parent in lineage:
+                self.problems.append(located.problem(f"{parent!r} is its own ancestor", "parent"))
+                break
+            lineage.append(parent)
+            parent = above.entry.parent
+        structure = Structure(entry.id, entry.region, tuple(lineage), entry.location, entry.clears, located.rule("id"))
+        self.structures[entry.id] = structure
+        for words in self._phrases[entry.id]:
+            held = self._structure_of.setdefault(words, entry.id)
+            if held != entry.id:
+                said = " ".join(map(display, words))
+                message = f"{said!r} names both {held!r} and {entry.id!r}: keep it in one of them"
+                self.problems.append(located.problem(message, "phrases"))
+            self._claim(words, "structure", structure, located, ("phrases",))
+
+    def _finding(self, located: Located[schema.Finding]) -> None:
+        entry = located.entry
+        vindr = (entry.vindr,) if isinstance(entry.vindr, str) else entry.vindr
+        self.findings[entry.id] = FindingInfo(entry.id, entry.name, entry.region, entry.chexpert, vindr)
+        for i, pattern in enumerate(entry.phrases):
+            self._pattern(located, pattern, ("phrases", i), entry.id, entry.region, generic=entry.generic)
+        if entry.measure is not None:
+            sense = Sense(entry.id, entry.region, located.rule("measure"), located.layer)
+            for words, path in self._patterns(located, entry.measure.phrases, ("measure", "phrases")):
+                unit = self._unit(words)
+                unit.above = entry.measure.above
+                self._say(unit, None, sense, located, path)
+
+    def _normal(self, located: Located[schema.Normal]) -> None:
+        entry = located.entry
+        for i, pattern in enumerate(entry.phrases):
+            self._pattern(located, pattern, ("phrases", i), None, None, covers=entry.covers, whole_film=entry.whole_film)
+
+    def _pattern(
+        self,
+        located: Located[Any],
+        pattern: str,
+        path: tuple[str | int, ...],
+        finding: str | None,
+        region: str | None,
+        covers: tuple[str, ...] = (),
+        whole_film: bool = False,
+        generic: bool = False,
+    ) -> None:
+        sense = Sense(finding, region, located.rule(*path), located.layer, covers, whole_film)
+        try:
+            left, right = split_sign(pattern)
+        except PatternError as error:
+            self.problems.append(located.problem(f"bad pattern: {error}", *path, column=error.column))
+            return
+        if right is None:
+            for words in self._expand(located, pattern, path):
+                unit = self._unit(words)
+                unit.generic = unit.generic or generic
+                self._say(unit, None, sense, located, path)
+            return
+        names = self._structure_names(located, left, path, region)
+        for words in self._expand(located, right, path):
+            unit = self._unit(words)
+            unit.generic = unit.generic or generic
+            for name in names:
+                self._say(unit, name, sense, located, path)
+
+    def _structure_names(self, located: Located[Any], left: str, path: tuple[str | int, ...], region: str | None) -> list[str]:
+        """Ids of the structures left of "~": named as <id>, or by any phrase of an anatomy entry."""
+        text = left.strip()
+        parts = [part.strip() for part in text.strip("()").split("|")]
+        if all(part.startswith("<") and part.endswith(">") for part in parts):
+            names = [part[1:-1] for part in parts]
+            for name in names:
+                if name not in self.structures:
+                    message = f"bad pattern: unknown anatomy <{name}>{nearest(name, self.structures)}"
+                    self.problems.append(located.problem(message, *path))
+            return [name for name in names if name in self.structures]
+        found: dict[str, None] = {}
+        for words in self._expand(located, left, path):
+            held = self._structure_of.get(words)
+            if held is None:  # a structure that only this finding speaks of
+                held = "_".join(("x", *(skeleton(w) for w in words)))
+                structure = Structure(held, region or "other", (held,), None, (), located.rule(*path))
+                self.structures[held] = structure
+                self._structure_of[words] = held
+                self._claim(words, "structure", structure, located, path)
+            found[held] = None
+        return list(found)
+
+    def _unit(self, words: Words) -> Unit:
+        node = self.trie
+        for word in words:
+            node = node.setdefault(word, {})
+        unit: Unit | None = node.get(LEAF)
+        if unit is None:
+            unit = node[LEAF] = Unit(words)
+            self._learn(words)
+        return unit
+
+    def _learn(self, words: Words) -> None:
+        self.vocabulary.update(words)
+        self.follows.update(zip(words, words[1:], strict=False))
+
+    def _claim(self, words: Words, slot: str, value: Any, located: Located[Any], path: tuple[str | int, ...]) -> None:
+        """Give a unit a part other than a sign; two different values for one part contradict each other."""
+        unit = self._unit(words)
+        held = getattr(unit, slot)
+        if held is None or (slot == "role" and held == "neutral"):
+            setattr(unit, slot, value)
+        elif slot == "role" and value == "neutral":
+            return
+        elif held != value and not (slot == "cue" and held.assertion == value.assertion and held.scope == value.scope):
+            says = getattr(held, "id", held), getattr(value, "id", value)
+            message = f"{unit.text!r} is already {slot} {says[0]!r} and cannot be {says[1]!r} too: keep it in one place"
+            self.problems.append(located.problem(message, *path))
+
+    def _say(self, unit: Unit, beside: str | None, sense: Sense, located: Located[Any], path: tuple[str | int, ...]) -> None:
+        held = unit.alone if beside is None else unit.beside.get(beside)
+        if held is None:
+            if beside is None:
+                unit.alone = sense
+            else:
+                unit.beside[beside] = sense
+        elif held.finding != sense.finding:
+            of = f" said of {beside!r}" if beside else ""
+            a, b = held.finding or "normal", sense.finding or "normal"
+            message = f"two meanings: {unit.text!r}{of} is {a!r} ({held.rule}) and here {b!r}; keep it in one of them"
+            self.problems.append(located.problem(message, *path))
+
+
+def template_key(text: str) -> str:
+    """What two descriptions must share to be the same template: their words and numbers, in order."""
+    from labeler.text import normalize
+
+    return " ".join(words_of(normalize(text).text))

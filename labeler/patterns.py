@@ -1,0 +1,157 @@
+"""The pattern language in which rule authors write phrases.
+
+    màng phổi                 words, matched whatever their case, tone placement or slips
+    (dày|dính) màng phổi      alternatives
+    tràn dịch [khoang] màng phổi    an optional part
+    xương sườn [số] <number>  any number or Roman numeral
+    gãy <clavicle>            <id> is every phrase of that anatomy or word list
+    "(-)"                     a token of signs, taken literally
+    quai động mạch chủ ~ vồng    the sign right of ~ said of the structure left of it, in either order, across
+                              sides, places, cues and lists: the words between need not be foreseen
+
+A pattern stands for a finite set of word sequences; `expand` lists them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from itertools import product
+
+from labeler.text import canonical
+
+Words = tuple[str, ...]
+
+MAX_EXPANSIONS = 3000
+ANY_NUMBER = "<number>"  # the word that every number can be read as
+_TOKEN = re.compile(
+    r"\s*(?:(?P<word>[^\W_]+(?:['’-](?=[^\W\d_])[^\W_]+)*)"
+    r'|"(?P<quoted>[^"\s]+)"'
+    r"|(?P<ref><[a-z][a-z0-9_]*>)"
+    r"|(?P<op>[()\[\]|~/%?+&=<>.,:-]))"
+)
+_DECIMAL = re.compile(r"\d+(?:[.,]\d+)?")
+_CHUNK = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+")
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be read; `column` is its zero-based place in the pattern."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def split_sign(pattern: str) -> tuple[str, str | None]:
+    """Split "structure ~ sign" into its halves; (pattern, None) when it has no "~"."""
+    left, tilde, right = pattern.partition("~")
+    if not tilde:
+        return pattern, None
+    if "~" in right:
+        raise PatternError('more than one "~": write one pattern per pair', pattern.index("~", len(left) + 1))
+    if not left.strip() or not right.strip():
+        raise PatternError('"~" needs a structure on its left and a sign on its right', len(left))
+    return left, right
+
+
+def expand(pattern: str, resolve: Callable[[str], list[Words] | None]) -> list[Words]:
+    """All word sequences a pattern stands for, in canonical form.
+
+    `resolve` gives the phrases behind <id>, or None for an unknown one.  Raises PatternError.
+    """
+    parser = _Parser(pattern, resolve)
+    found = list(dict.fromkeys(parser.parse()))
+    if not found or any(not words for words in found):
+        raise PatternError("the pattern can match nothing at all: at least one word must be required", 0)
+    return found
+
+
+def words_of(text: str) -> Words:
+    """Words of a literal phrase in canonical form, numbers as they stand."""
+    out: list[str] = []
+    for m in _CHUNK.finditer(text):
+        out.append(word_key(m.group()))
+    return tuple(out)
+
+
+def word_key(word: str) -> str:
+    """Canonical form of one word; a single capital K or M stays apart from k (không) and m (metre)."""
+    if word in ("K", "M"):
+        return word
+    if _DECIMAL.fullmatch(word):
+        return word.replace(",", ".")
+    return canonical(word)
+
+
+class _Parser:
+    def __init__(self, pattern: str, resolve: Callable[[str], list[Words] | None]) -> None:
+        self.pattern = pattern
+        self.resolve = resolve
+        self.tokens: list[tuple[str, str, int]] = []
+        at = 0
+        while pattern[at:].strip():
+            m = _TOKEN.match(pattern, at)
+            if m is None:
+                column = at + len(pattern[at:]) - len(pattern[at:].lstrip())
+                raise PatternError(f"unexpected character {pattern[column]!r}", column)
+            kind = str(m.lastgroup)
+            self.tokens.append((kind, m.group(kind), m.start(kind)))
+            at = m.end()
+        self.i = 0
+
+    def parse(self) -> Iterator[Words]:
+        sets = self._alternatives()
+        if self.i < len(self.tokens):
+            kind, text, column = self.tokens[self.i]
+            raise PatternError(f"{text!r} without its opening bracket", column)
+        return iter(sets)
+
+    def _alternatives(self) -> list[Words]:
+        out = self._sequence()
+        while self._peek() == "|":
+            self.i += 1
+            out = out + self._sequence()
+        return out
+
+    def _peek(self) -> str | None:
+        if self.i < len(self.tokens) and self.tokens[self.i][0] == "op":
+            return self.tokens[self.i][1]
+        return None
+
+    def _sequence(self) -> list[Words]:
+        parts: list[list[Words]] = []
+        size = 1
+        while self.i < len(self.tokens):
+            kind, text, column = self.tokens[self.i]
+            if kind == "op" and text in "|)]":
+                break
+            self.i += 1
+            if kind == "word":
+                parts.append([words_of(text)])
+            elif kind == "quoted":
+                parts.append([(text,)])
+            elif kind == "ref":
+                name = text[1:-1]
+                phrases = [(ANY_NUMBER,)] if name == "number" else self.resolve(name)
+                if phrases is None:
+                    raise PatternError(f"unknown name <{name}>", column)
+                parts.append(phrases)
+            elif text == "(":
+                parts.append(self._bracket(")", column))
+            elif text == "[":
+                parts.append([(), *self._bracket("]", column)])
+            elif text == "~":
+                raise PatternError('"~" cannot stand inside brackets', column)
+            else:
+                parts.append([(text,)])
+            size *= len(parts[-1])
+            if size > MAX_EXPANSIONS:
+                raise PatternError(f"the pattern stands for more than {MAX_EXPANSIONS} phrases: split it", column)
+        return [tuple(word for piece in choice for word in piece) for choice in product(*parts)]
+
+    def _bracket(self, closing: str, column: int) -> list[Words]:
+        inner = self._alternatives()
+        if self._peek() != closing:
+            raise PatternError(f"{closing!r} is missing for the bracket opened here", column)
+        self.i += 1
+        return inner

@@ -1,0 +1,454 @@
+"""Which structure a sign is said of: "tù" of the angle left of it, "dày" of the pleura right of it.
+
+Vietnamese puts adjectives after the structure ("màng phổi dày") and verbs before it ("dày màng phổi"), drops a
+structure already named ("góc sườn hoành nhọn, không tù"), and lets several signs share one ("tràn dịch, tràn khí
+màng phổi") or one sign speak of several ("vôi hóa màng phổi và quai động mạch chủ").  All of that is decided here,
+once, for every rule.
+"""
+
+from __future__ import annotations
+
+from labeler.lexicon import Lexicon, Sense, Structure
+from labeler.pipe.keywords import (
+    AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
+    Item, kind_of,
+)  # fmt: skip
+from labeler.pipe.tokenizer import Token
+
+_TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
+_COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
+_STOPS = frozenset({".", ";", "!"})
+
+
+class Hit:
+    """A sign with its sense and structure; the assertion is filled in by the next step."""
+
+    __slots__ = (
+        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "location", "start", "end",
+        "numeric",
+    )  # fmt: skip
+
+    def __init__(self, item: int, anchor: int | None, structure: Structure | None, sense: Sense) -> None:
+        self.item, self.anchor, self.structure, self.sense = item, anchor, structure, sense
+        self.shared = self.carried = self.numeric = False
+        self.assertion = "present"
+        self.cue: int | None = None
+        self.side: str | None = None
+        self.location: str | None = None
+        self.start = self.end = 0
+
+
+class Clauses:
+    """A line's items with their segments (between commas) and sentences, and the hits found in them."""
+
+    __slots__ = ("items", "segment", "sentence", "demoted", "hits", "absorbed", "unattached", "headings", "consumed")
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.segment: list[int] = []
+        self.sentence: list[int] = []
+        self.headings: list[int] = []
+        self.demoted: set[int] = set()
+        self.hits: dict[int, list[Hit]] = {}
+        self.absorbed: set[int] = set()
+        self.unattached: list[int] = []
+        self.consumed: set[int] = set()
+        self._cut()
+
+    def _cut(self) -> None:
+        items = self.items
+        segment = sentence = 0
+        fresh = True  # at the start of a sentence
+        for k, item in enumerate(items):
+            unit = item.unit
+            if unit is not None and unit.section is not None:
+                colon = k + 1 < len(items) and items[k + 1].key == ":"
+                alone = len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT)
+                if colon or alone or (fresh and unit.cue is None and len(unit.words) > 1):
+                    item.kind = HEADING
+                    if not fresh:
+                        sentence += 1
+                        segment += 1
+                    self.headings.append(k)
+                elif item.kind == HEADING:
+                    item.kind = NEUTRAL
+            elif unit is not None and unit.cue is not None and unit.cue.assertion == "contrast":
+                segment += 1
+            self.segment.append(segment)
+            self.sentence.append(sentence)
+            if item.kind != PUNCT:
+                fresh = item.kind == HEADING
+                if item.kind == STRUCTURE and k and items[k - 1].kind == LOCATIVE:
+                    self.demoted.add(k)
+                continue
+            if item.key in _COMMAS:
+                segment += 1
+                fresh = fresh and item.key != ","
+            elif item.key in _STOPS and not (item.key == "." and self._open_before(k)):
+                segment += 1
+                sentence += 1
+                fresh = True
+            elif item.key == "?":
+                segment += 1
+                sentence += 1
+                fresh = True
+
+    def _open_before(self, k: int) -> bool:
+        """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
+        if k + 1 >= len(self.items):
+            return False
+        j = k - 1
+        while j >= 0 and self.items[j].kind == NEUTRAL:
+            j -= 1
+        unit = self.items[j].unit if j >= 0 else None
+        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
+
+
+class Anchorer:
+    """Finds the structure of every sign in a line."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+
+    def anchor(self, clauses: Clauses, tokens: list[Token], topic: Structure | None) -> None:
+        """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
+        items = clauses.items
+        for k, item in enumerate(items):
+            if item.others:
+                self._reconsider(clauses, k)
+        for k, item in enumerate(items):
+            if item.kind == SIGN and k not in clauses.consumed:
+                unit = item.unit
+                assert unit is not None
+                if unit.above is not None:
+                    self._measure(clauses, tokens, k)
+                else:
+                    self._sign(clauses, k, topic)
+        self._places(clauses)
+
+    # readings that only the neighbours can decide
+
+    def _reconsider(self, clauses: Clauses, k: int) -> None:
+        """An ambiguous word becomes a sign where a structure beside it takes that sign."""
+        items = clauses.items
+        item = items[k]
+        if item.kind in (SIGN, STRUCTURE, HEADING):
+            return
+        for other in item.others:
+            if not other.beside:
+                continue
+            held, kind = item.unit, item.kind
+            item.unit, item.kind = other, kind_of(other)
+            if item.kind == SIGN and (self._left(clauses, k) is not None or self._right(clauses, k) is not None):
+                return
+            item.unit, item.kind = held, kind
+
+    # the search for a structure
+
+    def _sense(self, clauses: Clauses, k: int, j: int) -> Sense | None:
+        unit, structure = clauses.items[k].unit, clauses.items[j].unit
+        assert unit is not None and structure is not None and structure.structure is not None
+        found = unit.sense_for(structure.structure)
+        if found is None and unit.alone is not None and unit.alone.finding is None:
+            return unit.alone  # a normal descriptor fits any structure
+        return found
+
+    def _right(self, clauses: Clauses, k: int) -> int | None:
+        """The next structure in the segment that takes the sign."""
+        items, segment = clauses.items, clauses.segment
+        for j in range(k + 1, len(items)):
+            if segment[j] != segment[k]:
+                return None
+            kind = items[j].kind
+            if kind == STRUCTURE:
+                if j not in clauses.demoted and self._sense(clauses, k, j) is not None:
+                    return j
+            elif kind == PUNCT:
+                if items[j].key not in ("(", ")", "/", '"'):
+                    return None
+            elif kind not in _TRANSPARENT and kind != LOCATIVE:
+                return None
+        return None
+
+    def _left(self, clauses: Clauses, k: int) -> int | None:
+        """The nearest structure before the sign in the segment that takes it."""
+        items, segment = clauses.items, clauses.segment
+        for j in range(k - 1, -1, -1):
+            if segment[j] != segment[k]:
+                return None
+            if items[j].kind == STRUCTURE and j not in clauses.demoted and self._sense(clauses, k, j) is not None:
+                return j
+        return None
+
+    def _claimed(self, clauses: Clauses, j: int, k: int) -> bool:
+        """Whether the structure at j has a predicate of its own after it (k is the sign before it)."""
+        items, segment = clauses.items, clauses.segment
+        for m in range(j + 1, len(items)):
+            if segment[m] != segment[j]:
+                return False
+            kind = items[m].kind
+            if kind == SIGN:
+                return self._sense(clauses, m, j) is not None
+            if kind == CUE:
+                cue = items[m].unit.cue  # type: ignore[union-attr]
+                return cue is not None and cue.assertion == "absent" and m + 1 < len(items) and items[m + 1].kind == SIGN
+            if kind not in _TRANSPARENT:
+                return False
+        return False
+
+    def _close(self, clauses: Clauses, k: int, j: int) -> bool:
+        """Whether only fillers stand between the sign and the structure right of it."""
+        return all(clauses.items[m].kind in (NEUTRAL, AMOUNT, SIDE, UNKNOWN) for m in range(k + 1, j)) and j - k <= 4
+
+    def _before(self, clauses: Clauses, k: int, same_sentence: bool) -> int | None:
+        """The last structure named before this segment that takes the sign."""
+        items = clauses.items
+        for j in range(k - 1, -1, -1):
+            if same_sentence and clauses.sentence[j] != clauses.sentence[k]:
+                return None
+            if items[j].kind == HEADING:
+                return None
+            if items[j].kind == STRUCTURE and j not in clauses.demoted and self._sense(clauses, k, j) is not None:
+                return j
+        return None
+
+    def _shared(self, clauses: Clauses, k: int) -> int | None:
+        """The structure behind a list of signs ("dày, dính màng phổi")."""
+        items = clauses.items
+        signs = 0
+        for j in range(k + 1, len(items)):
+            if clauses.sentence[j] != clauses.sentence[k]:
+                return None
+            item = items[j]
+            if item.kind == STRUCTURE:
+                if j in clauses.demoted:
+                    continue
+                return j if signs and self._sense(clauses, k, j) is not None else None
+            if item.kind == SIGN:
+                signs += 1
+            elif item.kind == CUE:
+                cue = item.unit.cue if item.unit else None
+                if cue is None or cue.assertion != "absent":
+                    return None
+            elif item.kind == PUNCT and item.key not in (",", "/", "(", ")", "+"):
+                return None
+            elif item.kind not in (NEUTRAL, CONJUNCTION, PUNCT, UNKNOWN):
+                return None
+        return None
+
+    def _follows_finding(self, clauses: Clauses, k: int) -> bool:
+        """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
+        j = k - 1
+        while j >= 0 and clauses.items[j].kind in (NEUTRAL, NUMBER, AMOUNT) and clauses.segment[j] == clauses.segment[k]:
+            j -= 1
+        if j < 0 or clauses.segment[j] != clauses.segment[k]:
+            return False
+        return any(hit.sense.finding is not None for hit in clauses.hits.get(j, ())) or j in clauses.absorbed
+
+    def _sign(self, clauses: Clauses, k: int, topic: Structure | None) -> None:
+        unit = clauses.items[k].unit
+        assert unit is not None
+        if not unit.beside and unit.alone is not None and unit.alone.finding is not None:
+            self._add(clauses, k, None, None, unit.alone)
+            return
+        right, left = self._right(clauses, k), self._left(clauses, k)
+        at: int | None = None
+        if right is not None and not self._claimed(clauses, right, k) and (left is None or self._close(clauses, k, right)):
+            at = right
+        elif left is not None:
+            at = left
+        elif right is not None:
+            at = right
+        if at is not None:
+            sense = self._sense(clauses, k, at)
+            assert sense is not None
+            self._add(clauses, k, at, None, sense)
+            self._spread(clauses, k, at)
+            return
+        if unit.alone is None and self._follows_finding(clauses, k):
+            clauses.absorbed.add(k)
+            return
+        before = self._before(clauses, k, True)
+        if before is not None:
+            sense = self._sense(clauses, k, before)
+            assert sense is not None
+            hit = self._add(clauses, k, before, None, sense)
+            hit.carried = True
+            self._spread(clauses, k, before)
+            return
+        shared = self._shared(clauses, k)
+        if shared is not None:
+            sense = self._sense(clauses, k, shared)
+            assert sense is not None
+            hit = self._add(clauses, k, shared, None, sense)
+            hit.shared = True
+            return
+        if unit.alone is not None:
+            self._add(clauses, k, None, None, unit.alone)
+            return
+        before = self._before(clauses, k, False)
+        if before is not None:
+            sense = self._sense(clauses, k, before)
+            assert sense is not None
+            self._add(clauses, k, before, None, sense).carried = True
+            return
+        if topic is not None:
+            said = unit.sense_for(topic)
+            if said is not None:
+                self._add(clauses, k, None, topic, said).carried = True
+                return
+        clauses.unattached.append(k)
+
+    def _add(self, clauses: Clauses, k: int, at: int | None, structure: Structure | None, sense: Sense) -> Hit:
+        if at is not None:
+            named = clauses.items[at].unit
+            structure = named.structure if named is not None else None
+        hit = Hit(k, at, structure, sense)
+        clauses.hits.setdefault(k, []).append(hit)
+        return hit
+
+    def _spread(self, clauses: Clauses, k: int, at: int) -> None:
+        """Further structures coordinated with the anchor, for a sign that speaks of all of them."""
+        items = clauses.items
+        step = 1 if at > k else -1
+        j = at + step
+        joined = False
+        while 0 <= j < len(items) and clauses.sentence[j] == clauses.sentence[at]:
+            item = items[j]
+            if item.kind == STRUCTURE and j not in clauses.demoted:
+                sense = self._sense(clauses, k, j)
+                same_segment = clauses.segment[j] == clauses.segment[at]
+                if sense is None or (step < 0 and not joined and not same_segment):
+                    return
+                if step > 0 and (not joined or self._claimed(clauses, j, k) or not self._ends(clauses, j)):
+                    return
+                if step < 0 and not same_segment and not self._bare(clauses, j):
+                    return
+                self._add(clauses, k, j, None, sense)
+                joined = False
+            elif item.kind == CONJUNCTION or (item.kind == PUNCT and item.key in (",", "/", "-")):
+                joined = True
+            elif item.kind not in (NEUTRAL, SIDE, NUMBER, UNKNOWN, LOCATIVE) and not (item.kind == PUNCT and item.key in "()"):
+                return
+            j += step
+
+    def _bare(self, clauses: Clauses, j: int) -> bool:
+        """Whether the segment of a structure holds nothing but structures and sides."""
+        for m in range(j, -1, -1):
+            if clauses.segment[m] != clauses.segment[j]:
+                return True
+            if clauses.items[m].kind not in (STRUCTURE, NEUTRAL, SIDE, CONJUNCTION, NUMBER, LOCATIVE, PUNCT, HEADING):
+                return False
+        return True
+
+    def _ends(self, clauses: Clauses, j: int) -> bool:
+        """Whether nothing is said of a structure after it in its segment."""
+        for m in range(j + 1, len(clauses.items)):
+            if clauses.segment[m] != clauses.segment[j]:
+                return True
+            if clauses.items[m].kind == SIGN:
+                return False
+        return True
+
+    # numbers
+
+    def _measure(self, clauses: Clauses, tokens: list[Token], k: int) -> None:
+        """A ratio with its number: above the threshold the finding, else normal; without a number a structure."""
+        item = clauses.items[k]
+        unit = item.unit
+        assert unit is not None and unit.above is not None and unit.alone is not None
+        above: bool | None = None
+        sign = ""
+        negated = False
+        for j in range(k + 1, min(len(clauses.items), k + 9)):
+            other = clauses.items[j]
+            unit_role = other.unit.role if other.unit is not None else None
+            cue = other.unit.cue if other.unit is not None else None
+            if clauses.sentence[j] != clauses.sentence[k] or other.kind in (SIGN, STRUCTURE):
+                break
+            if other.key in (">", "≥", "<", "≤"):
+                sign = other.key
+            elif unit_role in ("more", "less"):
+                sign = ">" if unit_role == "more" else "<"
+            elif cue is not None and cue.assertion == "absent":
+                negated = True
+            value = _value(tokens, other)
+            if value is None:
+                continue
+            if negated:
+                above = sign not in (">", "≥")
+            elif sign in (">", "≥"):
+                above = value >= unit.above
+            elif sign in ("<", "≤"):
+                above = False
+            else:
+                above = value > unit.above
+            clauses.consumed.update(range(k + 1, j + 1))
+            break
+        if above is None:
+            if unit.structure is not None:
+                item.kind = STRUCTURE
+            else:
+                item.kind = NEUTRAL
+            return
+        sense = unit.alone
+        if not above:
+            sense = Sense(None, None, sense.rule, sense.layer, (sense.region,) if sense.region else ())
+        self._add(clauses, k, None, None, sense).numeric = True
+
+    # side and place of each hit
+
+    def _places(self, clauses: Clauses) -> None:
+        items = clauses.items
+        for hits in clauses.hits.values():
+            for hit in hits:
+                first = last = hit.item
+                if hit.anchor is not None and clauses.segment[hit.anchor] == clauses.segment[hit.item]:
+                    first, last = min(hit.item, hit.anchor), max(hit.item, hit.anchor)
+                hit.start, hit.end = items[first].start, items[last].end
+                if hit.sense.finding is None:
+                    continue
+                hit.side = self._side(clauses, first, last)
+                hit.location = self._location(clauses, hit, first, last)
+
+    def _side(self, clauses: Clauses, first: int, last: int) -> str | None:
+        items = clauses.items
+        for j in range(first, last + 1):
+            if items[j].kind == SIDE:
+                return str(items[j].unit.role)  # type: ignore[union-attr]
+        for j in range(last + 1, len(items)):
+            if clauses.segment[j] != clauses.segment[last] or items[j].kind in (SIGN, CONJUNCTION, CUE):
+                break
+            if items[j].kind == SIDE:
+                return str(items[j].unit.role)  # type: ignore[union-attr]
+        for j in range(first - 1, -1, -1):
+            if clauses.segment[j] != clauses.segment[first] or items[j].kind == SIGN:
+                break
+            if items[j].kind == SIDE:
+                return str(items[j].unit.role)  # type: ignore[union-attr]
+        return None
+
+    def _location(self, clauses: Clauses, hit: Hit, first: int, last: int) -> str | None:
+        items = clauses.items
+        for j in (*range(first, last + 1), *range(last + 1, len(items)), *range(first - 1, -1, -1)):
+            if clauses.segment[j] != clauses.segment[last] or (j > last and items[j].kind == SIGN):
+                continue
+            unit = items[j].unit
+            if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
+                return unit.structure.location if unit.structure.location != "text" else unit.text
+        return None
+
+
+def _value(tokens: list[Token], item: Item) -> float | None:
+    """The number an item holds, percent as a fraction."""
+    token = tokens[item.first]
+    if not token.reading.number:
+        return None
+    try:
+        value = float(token.reading.key)
+    except ValueError:
+        return None
+    following = [token.reading for token in tokens[item.first + 1 : item.first + 3]]
+    if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
+        return value / (float(following[1].key) or 1.0)
+    return value / 100 if value > 5 or (following and following[0].key == "%") else value

@@ -1,0 +1,365 @@
+"""What a line asserts about each finding: present, absent, uncertain, historical, or not about this film.
+
+Cues come with a scope (assertion.yaml).  A forward negation runs over a list, with or without commas, until a word
+of contrast, a structure with a predicate of its own, a finding with a side or amount of its own, or the end of the
+sentence.  "không" before an adjective binds that adjective alone.  A cue with nothing after it looks back ("tràn
+dịch màng phổi: không").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labeler.lexicon import Unit
+from labeler.pipe.anchors import Clauses, Hit
+from labeler.pipe.keywords import AMOUNT, CONJUNCTION, CUE, HEADING, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN
+
+SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
+_FILLERS = frozenset({NEUTRAL, AMOUNT, SIDE, NUMBER})
+
+
+class Scope:
+    """A forward cue that is open while the sentence is read."""
+
+    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction")
+
+    def __init__(self, item: int, assertion: str, reach: str) -> None:
+        self.item, self.assertion, self.reach = item, assertion, reach
+        self.covered: list[Hit] = []
+        self.comma = self.conjunction = False
+
+
+class Assertions:
+    """Outcome for a line, beside the assertions written into its hits."""
+
+    __slots__ = ("reasons", "residue", "excluded", "section", "conclusion_from", "not_assessable", "suspended")
+
+    def __init__(self, section: str) -> None:
+        self.reasons: set[str] = set()
+        self.residue: list[int] = []
+        self.excluded: list[bool] = []
+        self.section = section
+        self.conclusion_from: int | None = None
+        self.not_assessable: set[str] = set()
+        self.suspended = False
+
+
+def assert_line(clauses: Clauses, section: str) -> Assertions:
+    """Decide every hit of a line.  `section` is what the headings before the line say it is about."""
+    out = Assertions(section)
+    items = clauses.items
+    n = len(items)
+    out.excluded = [False] * n
+    first = 0
+    while first < n:
+        last = first
+        while last + 1 < n and clauses.sentence[last + 1] == clauses.sentence[first]:
+            last += 1
+        heading = items[first].unit if items[first].kind == HEADING else None
+        if heading is not None and heading.section is not None:
+            out.section = heading.section
+            if heading.section == "conclusion":
+                out.conclusion_from = first
+        _Sentence(clauses, out, first, last).read()
+        first = last + 1
+    return out
+
+
+class _Sentence:
+    """Reads one sentence from left to right with at most one open scope."""
+
+    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int) -> None:
+        self.clauses, self.out, self.first, self.last = clauses, out, first, last
+        self.items = clauses.items
+        self.scope: Scope | None = None
+        self.override: tuple[int, str] | None = None
+        self.clinical = False
+        self.about_film = out.section in SECTIONS_ABOUT_THE_FILM
+
+    def read(self) -> None:
+        for k in range(self.first, self.last + 1):
+            item = self.items[k]
+            unit = item.unit
+            if not self.about_film or self.override is not None:
+                self.out.excluded[k] = True
+            if item.kind == CUE and unit is not None:
+                self._cue(k, unit)
+            elif item.kind == SIGN:
+                for hit in self.clauses.hits.get(k, ()):
+                    self._hit(k, hit)
+            elif item.kind == STRUCTURE:
+                self._structure(k)
+            elif item.kind == CONJUNCTION and self.scope is not None:
+                self.scope.conjunction = True
+            elif item.kind == PUNCT:
+                self._punctuation(k, item.key)
+        self._close()
+
+    # cues
+
+    def _cue(self, k: int, unit: Unit) -> None:
+        cue = unit.cue
+        assert cue is not None
+        kind = cue.assertion
+        if kind == "clinical":
+            self.clinical = True
+            return
+        if kind == "present":
+            if self.scope is not None and (self.scope.covered or self.scope.comma or cue.scope == "sentence"):
+                self._close()
+            if cue.scope == "sentence":
+                self.override = None
+                self.clinical = False
+                if self.about_film:
+                    self.out.excluded[k] = False
+            return
+        if kind == "contrast":
+            self._close()
+            return
+        if kind in ("excluded", "historical") and cue.scope in ("sentence", "line"):
+            self._close()
+            if self.override is None:
+                self.override = (k, kind)
+            self.out.excluded[k] = True
+            return
+        if cue.scope == "before":
+            self._backward(k, kind)
+            return
+        if self.scope is not None and not self.scope.comma and not self.scope.covered and kind == "uncertain":
+            if self.scope.assertion == "absent":
+                return  # "không thấy hình ảnh nghi ngờ lao" denies
+        if self.scope is not None and self.scope.assertion == "uncertain" and kind == "uncertain" and not self.scope.covered:
+            return
+        if self.scope is not None and not self.scope.covered and not self.scope.comma and self.scope.assertion == kind == "absent":
+            self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
+            return
+        self._close()
+        self.scope = Scope(k, kind, cue.scope)
+
+    def _backward(self, k: int, kind: str) -> None:
+        """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
+        colon = self._after_colon(k)
+        hits = self._said_before(k, colon)
+        if not hits and kind == "absent" and self.about_film and self.override is None:
+            self.out.residue.append(k)
+            self.out.reasons.add("dangling_negation")
+        for hit in hits:
+            if hit.assertion == "present":
+                hit.assertion, hit.cue = kind, k
+        if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
+            self.scope = None
+
+    def _after_colon(self, k: int) -> bool:
+        j = k - 1
+        while j >= self.first and self.items[j].kind == NEUTRAL:
+            j -= 1
+        return j >= self.first and self.items[j].key == ":"
+
+    def _said_before(self, k: int, whole: bool) -> list[Hit]:
+        clauses = self.clauses
+        out: list[Hit] = []
+        for j in range(k - 1, self.first - 1, -1):
+            here = clauses.segment[j] == clauses.segment[k]
+            for hit in clauses.hits.get(j, ()):
+                if hit.sense.finding is None:
+                    continue
+                shares = bool(out) and hit.anchor is not None and any(hit.anchor == other.anchor for other in out)
+                if here or whole or shares:
+                    out.append(hit)
+            if self.items[j].kind == CUE and not whole and out:
+                break
+        return out
+
+    # findings
+
+    def _hit(self, k: int, hit: Hit) -> None:
+        if not self.about_film or self.override is not None:
+            kind = self.override[1] if self.override is not None else "excluded"
+            hit.assertion = kind
+            hit.cue = self.override[0] if self.override is not None else None
+            return
+        scope = self.scope
+        if scope is None:
+            return
+        if hit.sense.finding is None:
+            self._normal(k, hit, scope)
+            return
+        if scope.covered and self._begins_anew(k, hit, scope):
+            self._close()
+            return
+        if scope.reach == "next" and scope.covered and not self._continues(hit, scope):
+            self._close()
+            return
+        if scope.assertion == "uncertain" and self.clinical:
+            hit.assertion, hit.cue = "excluded", scope.item
+        else:
+            hit.assertion, hit.cue = scope.assertion, scope.item
+        scope.covered.append(hit)
+        if self.items[k].unit is not None and hit.anchor is not None and hit.anchor > k:
+            scope.comma = scope.conjunction = False
+        elif hit.anchor is None or hit.anchor < k:
+            scope.comma = scope.conjunction = False
+
+    def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
+        """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
+        if scope.assertion == "absent" and not scope.covered and not scope.comma and not hit.numeric:
+            hit.assertion = "absent"
+            hit.cue = scope.item
+            self.out.residue += [scope.item, k]
+            self.out.reasons.add("negated_normal")
+            self.scope = None
+        elif scope.covered:
+            self._close()
+        elif scope.assertion == "not_assessable":
+            hit.assertion = "not_assessable"
+
+    def _begins_anew(self, k: int, hit: Hit, scope: Scope) -> bool:
+        """Whether a finding after the first of a list is a statement of its own: it has its own side or amount."""
+        if scope.conjunction and not scope.comma:
+            return False
+        last = scope.covered[-1]
+        if hit.anchor is not None and any(hit.anchor == other.anchor for other in scope.covered) and hit.anchor > k:
+            return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
+        if last.anchor is None and last.structure is None and not scope.comma and self._same_family(last, hit):
+            return False
+        own_side = hit.side in ("left", "right") and self._own(hit, last)
+        return own_side or (self._has_amount(k) and not last.shared)
+
+    def _same_family(self, last: Hit, hit: Hit) -> bool:
+        return last.sense.region == hit.sense.region and self.items[hit.item].first - self.items[last.item].last <= 1
+
+    def _own(self, hit: Hit, last: Hit) -> bool:
+        """Whether the side stands with this finding and not before the earlier one."""
+        first = min(hit.item, hit.anchor if hit.anchor is not None else hit.item)
+        segment = self.clauses.segment
+        for j in range(max(first, last.item + 1), len(self.items)):
+            if segment[j] != segment[hit.item]:
+                return False
+            if self.items[j].kind == SIDE:
+                return True
+        return False
+
+    def _has_amount(self, k: int) -> bool:
+        segment = self.clauses.segment
+        for j in range(k + 1, len(self.items)):
+            if segment[j] != segment[k] or self.items[j].kind == SIGN:
+                return False
+            if self.items[j].kind == AMOUNT:
+                return True
+        return False
+
+    def _continues(self, hit: Hit, scope: Scope) -> bool:
+        """Whether "không" before one predicate reaches the next: over nouns as over a list, over adjectives only joined."""
+        first = scope.covered[0]
+        unit = self.items[first.item].unit
+        assert unit is not None
+        noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
+        if noun:
+            return True
+        if hit.anchor is not None and hit.anchor > hit.item:
+            return False
+        if hit.anchor != first.anchor:
+            return False
+        if scope.comma and not scope.conjunction:
+            if hit.side in ("left", "right") and self._own(hit, scope.covered[-1]):
+                return False
+            self.out.reasons.add("ambiguous_scope")
+        return True
+
+    def _structure(self, k: int) -> None:
+        """A structure with a predicate of its own ends a list before it."""
+        scope = self.scope
+        if scope is None or self.override is not None:
+            return
+        unit = self.items[k].unit
+        if scope.assertion == "not_assessable" and not scope.comma and unit is not None and unit.structure is not None:
+            self.out.not_assessable.add(unit.structure.region)
+            return
+        if scope.covered and k not in self.clauses.demoted and self._has_own_predicate(k):
+            self._close()
+
+    def _has_own_predicate(self, k: int) -> bool:
+        clauses = self.clauses
+        for j in range(k + 1, len(self.items)):
+            if clauses.segment[j] != clauses.segment[k]:
+                return False
+            for hit in clauses.hits.get(j, ()):
+                if hit.anchor == k or (hit.anchor is not None and k <= hit.anchor < j):
+                    return True
+            if self.items[j].kind == SIGN:
+                return False
+        return False
+
+    def _punctuation(self, k: int, key: str) -> None:
+        scope = self.scope
+        if key == "?":
+            self._close()
+            for hit in self._said_before(k, False)[:1]:
+                if hit.assertion == "present":
+                    hit.assertion, hit.cue = "uncertain", k
+        elif scope is not None:
+            if key in (",", "-", "+"):
+                scope.comma, scope.conjunction = True, False
+                if scope.assertion == "uncertain" and scope.covered and not self._list_goes_on(k + 1):
+                    self._close()
+                elif scope.covered and self._new_head(k + 1):
+                    self._close()
+            elif key == "/":
+                scope.conjunction = True
+            elif key == ":" and scope.covered:
+                self._close()
+            elif key == ")" and any(self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)):
+                self._close()
+
+    def _new_head(self, k: int) -> bool:
+        """Whether the segment from item k on opens with a structure and says something of it."""
+        clauses = self.clauses
+        for j in range(k, len(self.items)):
+            if clauses.segment[j] != clauses.segment[k]:
+                return False
+            kind = self.items[j].kind
+            if kind == STRUCTURE:
+                return self._has_own_predicate(j)
+            if kind == SIGN:
+                return any(hit.sense.finding is None for hit in clauses.hits.get(j, ()))
+            if kind not in _FILLERS and kind != UNKNOWN and self.items[j].key not in "()":
+                return False
+        return False
+
+    def _list_goes_on(self, k: int) -> bool:
+        """Whether an uncertain list goes on after a comma: with a bare finding, of no side and no structure before it."""
+        clauses = self.clauses
+        for j in range(k, len(self.items)):
+            if clauses.segment[j] != clauses.segment[k]:
+                return False
+            kind = self.items[j].kind
+            if kind == SIGN:
+                hits = clauses.hits.get(j, [])
+                return bool(hits) and all(h.sense.finding is not None and h.side not in ("left", "right") for h in hits)
+            if kind in (STRUCTURE, CUE):
+                return False
+        return False
+
+    def _close(self) -> None:
+        scope, self.scope = self.scope, None
+        if scope is None or scope.covered:
+            return
+        if not self.about_film or self.out.excluded[scope.item]:
+            return
+        if scope.assertion not in ("absent", "uncertain"):
+            return
+        hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
+        for hit in hits:
+            hit.assertion, hit.cue = scope.assertion, scope.item
+        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item):
+            self.out.residue.append(scope.item)
+            self.out.reasons.add("dangling_negation")
+
+    def _unknown_after(self, k: int) -> bool:
+        segment: Any = self.clauses.segment
+        for j in range(k + 1, self.last + 1):
+            if segment[j] != segment[k]:
+                return False
+            if self.items[j].kind == UNKNOWN or j in self.clauses.unattached:
+                return True
+        return False

@@ -1,0 +1,209 @@
+"""Phrases of the rule set in a line, exact or misspelt, longest first.
+
+Each token offers the words it may stand for; the trie is walked along all of them at once, so that the phrase
+decides which reading is meant ("dichj" after "tràn" is "dịch").  Words still unknown get a second look, in which
+neighbouring words may be wrong as well, provided that a longer phrase comes out.
+"""
+
+from __future__ import annotations
+
+from labeler.lexicon import LEAF, Lexicon, Node, Unit
+from labeler.pipe.tokenizer import Token
+from labeler.spelling import LOST_MARKS, Candidate, Reading, Speller
+
+# Kinds of items.  UNKNOWN words are what the rule set cannot explain.
+SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
+
+_KIND_OF_ROLE = {
+    "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
+    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION, "more": NEUTRAL, "less": NEUTRAL,
+}  # fmt: skip
+
+# Which reading of an unmarked word wins when the phrase around it does not decide.
+_RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
+
+
+class Item:
+    """A matched phrase, an unknown word, or a sign of punctuation, in token order.
+
+    `start` and `end` are offsets in the line, `first` and `last` token indexes (last exclusive).
+    """
+
+    __slots__ = ("start", "end", "first", "last", "kind", "unit", "cost", "others", "key")
+
+    def __init__(
+        self, start: int, end: int, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str,
+        others: tuple[Unit, ...] = (),
+    ) -> None:  # fmt: skip
+        self.start, self.end, self.first, self.last = start, end, first, last
+        self.kind, self.unit, self.cost, self.key, self.others = kind, unit, cost, key, others
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.key!r}>"
+
+
+def kind_of(unit: Unit) -> int:
+    """The part a phrase plays first; the assertion step may give it another."""
+    if unit.cue is not None:
+        return CUE
+    if unit.alone is not None or unit.beside or unit.above is not None:
+        return SIGN
+    if unit.structure is not None:
+        return STRUCTURE
+    if unit.section is not None:
+        return HEADING
+    return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
+
+
+class Matcher:
+    """Finds the units of a lexicon in token sequences."""
+
+    def __init__(self, lexicon: Lexicon, speller: Speller) -> None:
+        self.trie: Node = lexicon.trie
+        self.speller = speller
+        self.confusable = lexicon.confusable
+        self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
+
+    def match(self, tokens: list[Token], unmarked: bool = False) -> tuple[list[Item], bool]:
+        """Items covering all tokens, and whether some repair was not unique."""
+        items, doubt = self._walk(tokens, unmarked, None)
+        unknown = [item for item in items if item.kind == UNKNOWN]
+        if unknown:
+            wide: set[int] = set()
+            for item in unknown:
+                wide.update((item.first - 2, item.first - 1, item.first, item.first + 1, item.first + 2))
+            tokens2 = self._rejoined(tokens, unknown)
+            again, doubt2 = self._walk(tokens2, unmarked, wide if tokens2 is tokens else None)
+            if sum(item.kind == UNKNOWN for item in again) < len(unknown):
+                return again, doubt2
+        return items, doubt
+
+    def _rejoined(self, tokens: list[Token], unknown: list[Item]) -> list[Token]:
+        """Tokens with two neighbours put together where a syllable was split in two ("phổ i")."""
+        first = {item.first for item in unknown}
+        out: list[Token] = []
+        i = 0
+        changed = False
+        while i < len(tokens):
+            if i + 1 < len(tokens) and (i in first or i + 1 in first):
+                a, b = tokens[i], tokens[i + 1]
+                if a.reading.word and b.reading.word and not a.reading.number and not b.reading.number and b.start - a.end == 1:
+                    read = self.speller.read(a.reading.key + b.reading.key)
+                    if len(read) == 1 and any(c.cost == 0 and not c.context for c in read[0][2].candidates):
+                        joined = tuple(Candidate(c.words, c.cost + LOST_MARKS) for c in read[0][2].candidates)
+                        out.append(Token(a.start, b.end, Reading(read[0][2].key, joined, None)))
+                        i += 2
+                        changed = True
+                        continue
+            out.append(tokens[i])
+            i += 1
+        return out if changed else tokens
+
+    def _walk(self, tokens: list[Token], unmarked: bool, wide: set[int] | None) -> tuple[list[Item], bool]:
+        items: list[Item] = []
+        doubt = False
+        trie = self.trie
+        kinds = self._kinds
+        n = len(tokens)
+        i = 0
+        while i < n:
+            # the common case: every word stands for itself
+            node: Node | None = trie
+            j = i
+            unit: Unit | None = None
+            last = i
+            while j < n:
+                plain = tokens[j][2].plain
+                if plain is None or wide is not None and j in wide:
+                    break
+                node = node.get(plain)  # type: ignore[union-attr]
+                if node is None:
+                    break
+                j += 1
+                found = node.get(LEAF)
+                if found is not None:
+                    unit, last = found, j
+            else:
+                node = None
+            cost = 0.0
+            others: tuple[Unit, ...] = ()
+            if node is not None and j < n and (tokens[j][2].candidates or (wide is not None and j in wide)):
+                options = self._options(tokens, i, wide)
+                if options:
+                    unit, last, cost, others, unsure = self._choose(options, unmarked)
+                    doubt = doubt or unsure
+            start, _, reading = tokens[i]
+            if unit is not None:
+                items.append(Item(start, tokens[last - 1][1], i, last, kinds[unit], unit, cost, reading.key, others))
+                i = last
+                continue
+            if not reading.word:
+                kind = PUNCT
+            elif reading.number:
+                kind = NUMBER
+            else:
+                kind = UNKNOWN
+            items.append(Item(start, tokens[i][1], i, i + 1, kind, None, 0.0, reading.key))
+            i += 1
+        return items, doubt
+
+    def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[tuple[int, float, Unit]]:
+        """All (end, cost, unit) reachable from token i along any reading of the words."""
+        out: list[tuple[int, float, Unit]] = []
+        stack: list[tuple[Node, int, float, bool]] = [(self.trie, i, 0.0, False)]
+        while stack:
+            node, j, cost, context = stack.pop()
+            unit = node.get(LEAF)
+            if unit is not None and j > i and not (context and j - i == 1):
+                out.append((j, cost, unit))
+            if j >= len(tokens):
+                continue
+            reading = tokens[j][2]
+            candidates = reading.candidates
+            if wide is not None and j in wide and reading.word and not reading.number:
+                candidates = self.speller.widened(reading)
+            for candidate in candidates:
+                below: Node | None = node
+                for word in candidate.words:
+                    below = below.get(word)  # type: ignore[union-attr]
+                    if below is None:
+                        break
+                if below is not None:
+                    total = cost + candidate.cost
+                    if total <= 0.6:
+                        stack.append((below, j + 1, total, context or candidate.context))
+        return out
+
+    def _choose(self, options: list[tuple[int, float, Unit]], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool]:
+        longest = max(end for end, _, _ in options)
+        best: dict[Unit, float] = {}
+        for end, cost, unit in options:
+            if end == longest and cost < best.get(unit, 9.0):
+                best[unit] = cost
+        if len(best) == 1:
+            ((unit, cost),) = best.items()
+            return unit, longest, cost, (), False
+
+        def order(pair: tuple[Unit, float]) -> tuple[float, int, str]:
+            unit, cost = pair
+            lost = LOST_MARKS * (longest + 1)
+            return (0.0 if unmarked and cost <= lost else round(cost, 2), _RANK.get(self._kinds[unit], 9), unit.text)
+
+        ranked = sorted(best.items(), key=order)
+        unit, cost = ranked[0]
+        near = tuple(u for u, c in ranked[1:] if c <= cost + 0.1)
+        # Two readings equally near: unsure when one of them would say something else about a finding.
+        unsure = cost > LOST_MARKS + 0.01 and any(
+            c <= cost + 0.02 and (self._kinds[u] in (SIGN, CUE) or self._kinds[unit] in (SIGN, CUE)) and not _same(u, unit)
+            for u, c in ranked[1:]
+        )
+        return unit, longest, cost, near, unsure
+
+
+def _same(a: Unit, b: Unit) -> bool:
+    """Whether two phrases say the same."""
+    if a.cue is not None and b.cue is not None:
+        return a.cue.assertion == b.cue.assertion and a.cue.scope == b.cue.scope
+    if a.alone is not None and b.alone is not None:
+        return a.alone.finding == b.alone.finding
+    return False

@@ -1,0 +1,389 @@
+"""Reading single words: which words of the rule set's vocabulary a typed word can stand for, and at what cost.
+
+A word that the vocabulary holds is itself.  Only others are repaired, by the ways in which Vietnamese is mistyped:
+a lost, wrong or doubled mark, a Telex or VNI keystroke left in, letters doubled, lost, swapped or hit beside,
+sounds written alike, and syllables run together.  Costs lie between 0 (as written) and 1 (not the same word); a
+mention's score is 1 minus its costs.  Which of several candidates is meant, the phrase around the word decides.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from labeler.lexicon import Lexicon
+from labeler.patterns import ANY_NUMBER, Words, word_key
+from labeler.text import canonical, display, has_marks, skeleton, split_tone
+
+LOST_MARKS = 0.05  # typed without any mark
+WRONG_MARKS = 0.15  # some mark is wrong or missing
+KEYSTROKE = 0.05  # Telex or VNI left in
+JOINED = 0.05  # syllables run together
+SOUND = 0.2  # written as it sounds (s/x, tr/ch, final n/ng)
+SLIP = 0.25  # one letter doubled, swapped, or hit beside
+EDIT = 0.4  # one letter lost, added or changed
+MAX_CANDIDATES = 8
+
+_ROMAN = re.compile(r"(?=[ivx])x{0,2}(ix|iv|v?i{0,3})")
+_VERTEBRA = re.compile(r"[cdtls]\d{1,2}")
+_LETTERS_DIGITS = re.compile(r"\d+|\D+")
+_ONSET = "b|c|ch|d|đ|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|q|qu|r|s|t|th|tr|v|x|"
+_SYLLABLE = re.compile(
+    rf"(?:{_ONSET})(?:[aăâeêioôơuưy]|ia|iê|ua|uô|ưa|ươ|oa|oă|oe|uâ|uê|uy|uya|uyê|uơ|yê|ai|ao|au|ay|âu|ây|eo|êu|oi|ôi|ơi|ui"
+    r"|ưi|iu|ưu|oai|oay|oeo|uây|uôi|ươi|iêu|yêu|ươu|uyu)(?:c|ch|m|n|ng|nh|p|t)?"
+)
+_SAME_SOUND = (("tr", "ch"), ("s", "x"), ("gi", "d"), ("r", "d"), ("r", "g"), ("gi", "r"), ("l", "n"), ("v", "d"), ("gi", "v"), ("qu", "w"))
+_SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"))
+_NEIGHBOURS = {
+    a: set(b)
+    for a, b in {
+        "q": "wa", "w": "qeas", "e": "wrsd", "r": "etdf", "t": "ryfg", "y": "tugh", "u": "yihj", "i": "uojk", "o": "ipkl",
+        "p": "ol", "a": "qwsz", "s": "awedxz", "d": "serfcx", "f": "drtgvc", "g": "ftyhbv", "h": "gyujnb", "j": "huikmn",
+        "k": "jiolm", "l": "kop", "z": "asx", "x": "zsdc", "c": "xdfv", "v": "cfgb", "b": "vghn", "n": "bhjm", "m": "njk",
+    }.items()
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A reading of a typed word: the words it may stand for and what that reading costs.
+
+    `context` readings count only inside a longer phrase: the typed word may well be another real word.
+    """
+
+    words: Words
+    cost: float = 0.0
+    context: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A typed word: its key, its candidates (none: unknown), and whether it is a number.
+
+    `plain` is the one word it stands for when there is no doubt at all.
+    """
+
+    key: str
+    candidates: tuple[Candidate, ...]
+    plain: str | None
+    number: bool = False
+    word: bool = True
+
+
+class Speller:
+    """Readings of typed words against one lexicon, each distinct word analysed once."""
+
+    def __init__(self, lexicon: Lexicon) -> None:
+        self.lexicon = lexicon
+        self.vocabulary = lexicon.vocabulary
+        self._cache: dict[str, tuple[tuple[int, int, Reading], ...]] = {}
+        self._wide: dict[str, tuple[Candidate, ...]] = {}
+
+    @cached_property
+    def _by_skeleton(self) -> dict[str, list[str]]:
+        out: dict[str, list[str]] = {}
+        for word in sorted(self.vocabulary):
+            if word[0].isalpha() and word not in ("K", "M"):
+                out.setdefault(skeleton(word), []).append(word)
+        return out
+
+    @cached_property
+    def _skeletons(self) -> list[str]:
+        return [s for s in self._by_skeleton if len(s) > 1]
+
+    def read(self, chunk: str) -> tuple[tuple[int, int, Reading], ...]:
+        """Pieces of a typed chunk of letters and digits: (start, end, reading) each."""
+        found = self._cache.get(chunk)
+        if found is None:
+            if len(self._cache) > 200_000:
+                self._cache.clear()
+            found = self._cache[chunk] = self._read(chunk)
+        return found
+
+    def _read(self, chunk: str) -> tuple[tuple[int, int, Reading], ...]:
+        if chunk[0].isdigit():
+            return ((0, len(chunk), _number(chunk)),)
+        if not any(ch.isdigit() for ch in chunk):
+            return self._letters(chunk, 0)
+        key = chunk.lower()
+        if key in self.vocabulary:
+            return ((0, len(chunk), Reading(key, (Candidate((key,)),), key)),)
+        if _VERTEBRA.fullmatch(key):
+            return ((0, len(chunk), _number(chunk)),)
+        decoded = undo_vni(chunk)
+        if decoded is not None:
+            candidates = self._known(decoded, KEYSTROKE)
+            if candidates:
+                return ((0, len(chunk), Reading(key, candidates, None)),)
+        out: list[tuple[int, int, Reading]] = []
+        for m in _LETTERS_DIGITS.finditer(chunk):
+            if m.group().isdigit():
+                out.append((m.start(), m.end(), _number(m.group())))
+            else:
+                out += self._letters(m.group(), m.start())
+        return tuple(out)
+
+    def _letters(self, word: str, at: int) -> tuple[tuple[int, int, Reading], ...]:
+        key = word_key(word)
+        candidates = self._exact(word, key)
+        if not candidates:
+            joined = self._split(word)
+            if joined is not None:
+                out = []
+                start = 0
+                for piece in joined:
+                    found = self._exact(piece, word_key(piece))
+                    out.append((at + start, at + start + len(piece), Reading(word_key(piece), _dearer(found, JOINED), None)))
+                    start += len(piece)
+                return tuple(out)
+            candidates = self._repairs(word, key)
+        if not candidates and len(key) <= 4 and _ROMAN.fullmatch(key):
+            return ((at, at + len(word), _number(word)),)
+        plain = None
+        if len(candidates) == 1 and candidates[0].cost == 0 and len(candidates[0].words) == 1:
+            plain = candidates[0].words[0]
+        return ((at, at + len(word), Reading(key, candidates, plain)),)
+
+    def _exact(self, word: str, key: str) -> tuple[Candidate, ...]:
+        """Readings that need no repair but lost marks: the word itself, abbreviations, the same letters with marks."""
+        out: list[Candidate] = []
+        if key in self.vocabulary:
+            out.append(Candidate((key,)))
+        if key in ("K", "M") and key.lower() in self.vocabulary:
+            out.append(Candidate((key.lower(),), 0.01))
+        for words in self.lexicon.abbreviations.get(key, ()):
+            out.append(Candidate(words))
+        if word.isupper() and len(key) == 1 and key.lower() != key:
+            for words in self.lexicon.abbreviations.get(key.lower(), ()):
+                out.append(Candidate(words))
+        if not has_marks(word) and len(word) > 1 and key not in self.lexicon.abbreviations:
+            for known in self._by_skeleton.get(skeleton(word), ()):
+                if known != key and has_marks(known):
+                    out.append(Candidate((known,), LOST_MARKS))
+        if len(key) <= 3 and key not in self.vocabulary and out == [] and _ROMAN.fullmatch(key):
+            out.append(Candidate((ANY_NUMBER,)))
+        return tuple(out[: MAX_CANDIDATES * 2])
+
+    def _known(self, decoded: str, cost: float) -> tuple[Candidate, ...]:
+        """A word whose keystrokes were undone: itself if known, else the same letters with other marks."""
+        key = canonical(decoded)
+        if key in self.vocabulary:
+            return (Candidate((key,), cost),)
+        same = self._by_skeleton.get(skeleton(decoded), ())
+        return tuple(Candidate((w,), cost + WRONG_MARKS, len(same) > 1) for w in same[:MAX_CANDIDATES])
+
+    def _repairs(self, word: str, key: str) -> tuple[Candidate, ...]:
+        out: dict[Words, Candidate] = {}
+
+        def offer(words: Words, cost: float, context: bool = False) -> None:
+            held = out.get(words)
+            if held is None or cost < held.cost:
+                out[words] = Candidate(words, round(cost, 3), context)
+
+        real = bool(_SYLLABLE.fullmatch(split_tone(word)[0]))
+        decoded = undo_telex(word)
+        if decoded is not None:
+            for candidate in self._known(decoded, KEYSTROKE):
+                offer(candidate.words, candidate.cost, candidate.context)
+            if out and all(not c.context for c in out.values()):
+                return tuple(out.values())
+        for base in dict.fromkeys((word, decoded or word)):
+            for candidate in self._near(base, real):
+                offer(candidate.words, candidate.cost, candidate.context)
+        if not out:
+            return ()
+        best = min(c.cost for c in out.values())
+        kept = sorted((c for c in out.values() if c.cost <= best + 0.25), key=lambda c: c.cost)
+        return tuple(kept[:MAX_CANDIDATES])
+
+    def _near(self, word: str, real: bool) -> list[Candidate]:
+        """Words one slip away.  A real syllable of another spelling counts only inside a phrase."""
+        bare = skeleton(word)
+        out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
+        if len(bare) < 3:
+            return out if len(bare) == 2 else []
+        for near, distance, _ in process.extract(bare, self._skeletons, scorer=OSA.distance, score_cutoff=1, limit=None):
+            if distance == 0:
+                continue
+            cost = slip_cost(bare, near)
+            for w in self._by_skeleton[near]:
+                out.append(Candidate((w,), cost + mark_cost(word, w), real or len(near) < 3))
+        for near in _sounds_like(bare):
+            for w in self._by_skeleton.get(near, ()):
+                out.append(Candidate((w,), SOUND + mark_cost(word, w), real))
+        return out
+
+    def widened(self, reading: Reading) -> tuple[Candidate, ...]:
+        """Candidates of a word that may be another real word by mistake: its own, and near ones inside a phrase."""
+        found = self._wide.get(reading.key)
+        if found is None:
+            shown = display(reading.key)
+            near = [Candidate(c.words, c.cost, True) for c in self._near(shown, True) if c.words != (reading.key,)]
+            have = {c.words for c in reading.candidates}
+            near = sorted((c for c in near if c.words not in have), key=lambda c: c.cost)[: 3 * MAX_CANDIDATES]
+            found = self._wide[reading.key] = (*reading.candidates, *near)
+        return found
+
+    def _split(self, word: str) -> list[str] | None:
+        """Two to four known syllables run together, if there is one way to part them that the phrases know."""
+        if len(word) < 4 or len(word) > 28:
+            return None
+        ways = [way for way in self._ways(word, 4) if len(way) > 1]
+        if not ways:
+            return None
+
+        def known(way: list[str]) -> int:
+            options = [[c.words[0] for c in self._exact(p, word_key(p)) if len(c.words) == 1] for p in way]
+            return sum(
+                any((a, b) in self.lexicon.follows for a in left for b in right)
+                for left, right in zip(options, options[1:], strict=False)
+            )
+
+        ways.sort(key=lambda way: (-(known(way) == len(way) - 1), len(way)))
+        best = ways[0]
+        if known(best) < len(best) - 1 and (any(len(p) < 3 for p in best) or not has_marks(word)):
+            return None
+        return best
+
+    def _ways(self, word: str, pieces: int) -> list[list[str]]:
+        out: list[list[str]] = []
+        if self._piece(word):
+            out.append([word])
+        if pieces > 1:
+            for cut in range(2, len(word) - 1):
+                if self._piece(word[:cut]):
+                    out += [[word[:cut], *rest] for rest in self._ways(word[cut:], pieces - 1)]
+        return out
+
+    def _piece(self, piece: str) -> bool:
+        if len(piece) < 2 or len(piece) > 7:
+            return False
+        key = word_key(piece)
+        if key in self.vocabulary or (len(piece) >= 3 and piece.isupper() and key in self.lexicon.abbreviations):
+            return True
+        return len(piece) >= 3 and not has_marks(piece) and skeleton(piece) in self._by_skeleton
+
+
+def _number(text: str) -> Reading:
+    key = text.replace(",", ".").lower()
+    return Reading(key, (Candidate((key,)), Candidate((ANY_NUMBER,))), None, number=True)
+
+
+def _dearer(candidates: tuple[Candidate, ...], cost: float) -> tuple[Candidate, ...]:
+    return tuple(Candidate(c.words, c.cost + cost, c.context) for c in candidates)
+
+
+def mark_cost(typed: str, known: str) -> float:
+    """Cost of the difference in marks alone: 0 to 0.15."""
+    (base_a, tone_a), (base_b, tone_b) = split_tone(typed), split_tone(known)
+    cost = 0.05 if tone_a != tone_b else 0.0
+    return cost + (0.05 if base_a != base_b else 0.0)
+
+
+def slip_cost(typed: str, near: str) -> float:
+    """Cost of the one-letter difference between two bare syllables."""
+    if sorted(typed) == sorted(near):
+        return SLIP
+    if len(typed) == len(near):
+        a, b = next((a, b) for a, b in zip(typed, near, strict=True) if a != b)
+        return SLIP if b in _NEIGHBOURS.get(a, ()) else EDIT
+    longer, shorter = (typed, near) if len(typed) > len(near) else (near, typed)
+    i = next((i for i, ch in enumerate(shorter) if longer[i] != ch), len(shorter))
+    doubled = longer[i] in (longer[i - 1 : i] or "-", longer[i + 1 : i + 2] or "-")
+    return SLIP if doubled or len(typed) < len(near) else EDIT
+
+
+def _sounds_like(bare: str) -> set[str]:
+    out: set[str] = set()
+    for pairs, at_start in ((_SAME_SOUND, True), (_SAME_END, False)):
+        for pair in pairs:
+            for a, b in (pair, pair[::-1]):
+                if at_start and bare.startswith(a):
+                    out.add(b + bare[len(a) :])
+                elif not at_start and bare.endswith(a):
+                    out.add(bare[: -len(a)] + b)
+    out.discard(bare)
+    return out
+
+
+_TELEX_TONES = {"s": "\u0301", "f": "\u0300", "r": "\u0309", "x": "\u0303", "j": "\u0323"}
+_VNI_TONES = {"1": "\u0301", "2": "\u0300", "3": "\u0309", "4": "\u0303", "5": "\u0323"}
+
+
+def undo_telex(word: str) -> str | None:
+    """The syllable that Telex keystrokes left in a word would have made, or None when there are none.
+
+    >>> undo_telex("dichj"), undo_telex("suwownf"), undo_telex("tim")
+    ('dịch', 'sườn', None)
+    """
+    text = word.lower()
+    vowel = re.search(r"[aeiouyăâêôơư]", skeleton_keep(text))
+    if vowel is None:
+        return None
+    head, rest = text[: vowel.start()], text[vowel.start() :]
+    changed = head != (head := head.replace("dd", "đ"))
+    tone = ""
+    out = ""
+    for ch in rest:
+        if ch in _TELEX_TONES and ch not in "" and out:
+            tone, changed = _TELEX_TONES[ch], True
+        elif ch == "w":
+            for a, b in (("uo", "ươ"), ("ưo", "ươ"), ("o", "ơ"), ("u", "ư"), ("a", "ă")):
+                if a in out:
+                    out = b.join(out.rsplit(a, 1))
+                    break
+            else:
+                out += "ư"
+            changed = True
+        elif ch in "aeo" and ch in out and out[-1] in "aeo" + "iuy" + "nmtcpgh" and {"a": "â", "e": "ê", "o": "ô"}[ch] not in out:
+            out, changed = out.replace(ch, {"a": "â", "e": "ê", "o": "ô"}[ch], 1), True
+        elif ch == "d" and head == "d":
+            head, changed = "đ", True
+        else:
+            out += ch
+    if not changed:
+        return None
+    return _with_tone(head + out, tone)
+
+
+def skeleton_keep(text: str) -> str:
+    """The text with each letter's tone removed, one character for one."""
+    return "".join(split_tone(ch)[0][:1] or ch for ch in text)
+
+
+def undo_vni(word: str) -> str | None:
+    """The syllable that VNI keystrokes left in a word would have made, or None.
+
+    >>> undo_vni("tra2n"), undo_vni("su7o7n2"), undo_vni("T12")
+    ('tràn', 'sườn', None)
+    """
+    out = ""
+    tone = ""
+    for ch in word.lower():
+        if not ch.isdigit():
+            out += ch
+            continue
+        if ch in _VNI_TONES:
+            tone = _VNI_TONES[ch]
+            continue
+        table = {"6": "aâeêoô", "7": "oơuư", "8": "aă", "9": "dđ"}.get(ch, "")
+        places = [i for i, c in enumerate(out) if c in table[::2]]
+        if not places:
+            return None
+        at = places[0] if ch == "9" else places[-1]
+        if ch == "7" and out[at - 1 : at + 1] == "uo":
+            out = out[: at - 1] + "ươ" + out[at + 1 :]
+        else:
+            out = out[:at] + table[table.index(out[at]) + 1] + out[at + 1 :]
+    if not re.search(r"[aeiouyăâêôơư]", skeleton_keep(out)):
+        return None
+    return _with_tone(out, tone)
+
+
+def _with_tone(base: str, tone: str) -> str:
+    plain, held = split_tone(base)
+    return display(plain + (tone or held))
