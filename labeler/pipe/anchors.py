@@ -20,6 +20,10 @@ _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 _STOPS = frozenset({".", ";", "!"})
 
 
+# What a sign says that no structure takes: nothing, but whether it is denied still matters.
+UNATTACHED = Sense("", None, "", "")
+
+
 class Hit:
     """A sign with its sense and structure; the assertion is filled in by the next step."""
 
@@ -297,7 +301,11 @@ class Anchorer:
             if said is not None:
                 self._add(clauses, k, None, topic, said).carried = True
                 return
+        if unit.beside and all(sense.finding is None for sense in unit.beside.values()):
+            return  # a normal descriptor of something unnamed: nothing to set
         clauses.unattached.append(k)
+        hit = self._add(clauses, k, None, None, UNATTACHED)
+        hit.side = None
 
     def _add(self, clauses: Clauses, k: int, at: int | None, structure: Structure | None, sense: Sense) -> Hit:
         if at is not None:

@@ -32,7 +32,7 @@ class Scope:
 class Assertions:
     """Outcome for a line, beside the assertions written into its hits."""
 
-    __slots__ = ("reasons", "residue", "excluded", "section", "conclusion_from", "not_assessable", "suspended")
+    __slots__ = ("reasons", "residue", "excluded", "section", "conclusion_from", "not_assessable", "suspended", "denied")
 
     def __init__(self, section: str) -> None:
         self.reasons: set[str] = set()
@@ -42,6 +42,7 @@ class Assertions:
         self.conclusion_from: int | None = None
         self.not_assessable: set[str] = set()
         self.suspended = False
+        self.denied: set[int] = set()  # unknown words whose existence is denied
 
 
 def assert_line(clauses: Clauses, section: str) -> Assertions:
@@ -93,6 +94,8 @@ class _Sentence:
                 self.scope.conjunction = True
             elif item.kind == PUNCT:
                 self._punctuation(k, item.key)
+            elif item.kind == UNKNOWN and self.scope is not None:
+                self._unknown(k, self.scope)
         self._close()
 
     # cues
@@ -140,7 +143,7 @@ class _Sentence:
         """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
         colon = self._after_colon(k)
         hits = self._said_before(k, colon)
-        if not hits and kind == "absent" and self.about_film and self.override is None:
+        if not hits and kind == "absent" and self.about_film and self.override is None and self._says_something():
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
@@ -311,6 +314,11 @@ class _Sentence:
             elif key == ")" and any(self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)):
                 self._close()
 
+    def _unknown(self, k: int, scope: Scope) -> None:
+        """An unknown word right after "không thấy": something is not there, whatever it is."""
+        if scope.assertion == "absent" and scope.reach == "list" and not scope.covered and not scope.comma:
+            self.out.denied.add(k)
+
     def _new_head(self, k: int) -> bool:
         """Whether the segment from item k on opens with a structure and says something of it."""
         clauses = self.clauses
@@ -351,9 +359,13 @@ class _Sentence:
         hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
         for hit in hits:
             hit.assertion, hit.cue = scope.assertion, scope.item
-        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item):
+        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._says_something():
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
+
+    def _says_something(self) -> bool:
+        """Whether the sentence names anything at all ("Khác: không" does not)."""
+        return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
 
     def _unknown_after(self, k: int) -> bool:
         segment: Any = self.clauses.segment

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.patterns import words_of
-from labeler.pipe.anchors import Clauses
+from labeler.pipe.anchors import UNATTACHED, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.keywords import CUE, SIGN, STRUCTURE, UNKNOWN, Item
 
@@ -90,6 +90,8 @@ class Interpolator:
             in_conclusion = in_conclusion or (said.conclusion_from is not None and k > said.conclusion_from)
             for hit in clauses.hits[k]:
                 sense = hit.sense
+                if sense is UNATTACHED:
+                    continue
                 cue = None if hit.cue is None else (items[hit.cue].start, items[hit.cue].end)
                 if sense.finding is None:
                     if hit.assertion != "present":
@@ -138,7 +140,7 @@ class Interpolator:
         residue = self._residue(clauses, said)
         if any(items[k].kind == UNKNOWN for k in residue):
             reasons.add("residue")
-        if any(k in clauses.unattached for k in residue):
+        if any(k in clauses.unattached and k not in said.residue for k in residue):
             reasons.add("unattached_sign")
         heading_only = self._heading_topic(clauses)
         ends_open = bool(clauses.headings) and clauses.headings[-1] >= len(items) - 2
@@ -166,7 +168,7 @@ class Interpolator:
                 if clauses.segment[j] != clauses.segment[k] or items[j].kind == CUE:
                     break
                 if items[j].kind == SIGN and other is not None:
-                    if not other.generic and any(h.sense.finding is not None for h in clauses.hits.get(j, ())):
+                    if not other.generic and any(h.sense.finding for h in clauses.hits.get(j, ())):
                         out.add(k)
                     break
         return out
@@ -183,8 +185,10 @@ class Interpolator:
 
     def _residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         items = clauses.items
-        out = {k for k, item in enumerate(items) if item.kind == UNKNOWN and not said.excluded[k]}
-        out.update(k for k in clauses.unattached if not said.excluded[k])
+        out = {k for k, item in enumerate(items) if item.kind == UNKNOWN and not said.excluded[k] and k not in said.denied}
+        for k in clauses.unattached:
+            if not said.excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
+                out.add(k)
         out.update(k for k in said.residue if not said.excluded[k])
         return sorted(out)
 
