@@ -3,7 +3,7 @@
     màng phổi                 words, matched whatever their case, tone placement or slips
     (dày|dính) màng phổi      alternatives
     tràn dịch [khoang] màng phổi    an optional part
-    xương sườn [số] <number>  any number or Roman numeral
+    xương sườn [số] <number>  any number or Roman numeral; <vertebra> is D8, T12, L1
     gãy <clavicle>            <id> is every phrase of that anatomy or word list
     "(-)"                     a token of signs, taken literally
     quai động mạch chủ ~ vồng    the sign right of ~ said of the structure left of it, in either order, across
@@ -24,6 +24,7 @@ Words = tuple[str, ...]
 
 MAX_EXPANSIONS = 3000
 ANY_NUMBER = "<number>"  # the word that every number can be read as
+ANY_VERTEBRA = "<vertebra>"  # and D8, T12, L1
 _TOKEN = re.compile(
     r"\s*(?:(?P<word>[^\W_]+(?:['’-](?=[^\W\d_])[^\W_]+)*)"
     r'|"(?P<quoted>[^"\s]+)"'
@@ -132,7 +133,7 @@ class _Parser:
                 parts.append([(text,)])
             elif kind == "ref":
                 name = text[1:-1]
-                phrases = [(ANY_NUMBER,)] if name == "number" else self.resolve(name)
+                phrases = [(text,)] if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolve(name)
                 if phrases is None:
                     raise PatternError(f"unknown name <{name}>", column)
                 parts.append(phrases)

@@ -128,13 +128,13 @@ class Cue(Entry):
     """Words that decide what is asserted about the findings near them.
 
     scope: `list` runs forward over a list of findings, `next` over the next predicate, `before` back over what was
-    just said, `sentence` to the end of the sentence, `line` to the end of the line.
+    just said, `clause` to the next comma or colon, `sentence` to the end of the sentence.
     """
 
     assertion: Literal[
         "absent", "uncertain", "historical", "excluded", "present", "contrast", "not_assessable", "clinical"
     ]
-    scope: Literal["list", "next", "before", "sentence", "line", "none"] = "none"
+    scope: Literal["list", "next", "before", "clause", "sentence", "none"] = "none"
     phrases: tuple[Pattern, ...]
     examples: tuple[str, ...] = ()
 

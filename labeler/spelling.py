@@ -16,7 +16,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from labeler.lexicon import Lexicon
-from labeler.patterns import ANY_NUMBER, Words, word_key
+from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, word_key
 from labeler.text import canonical, display, has_marks, skeleton, split_tone
 
 LOST_MARKS = 0.05  # typed without any mark
@@ -113,7 +113,8 @@ class Speller:
         if key in self.vocabulary:
             return ((0, len(chunk), Reading(key, (Candidate((key,)),), key)),)
         if _VERTEBRA.fullmatch(key):
-            return ((0, len(chunk), _number(chunk)),)
+            candidates = (Candidate((ANY_VERTEBRA,)), Candidate((ANY_NUMBER,)))
+            return ((0, len(chunk), Reading(key, candidates, None, number=True)),)
         decoded = undo_vni(chunk)
         if decoded is not None:
             candidates = self._known(decoded, KEYSTROKE)
@@ -154,7 +155,7 @@ class Speller:
         if key in self.vocabulary:
             out.append(Candidate((key,)))
         if key in ("K", "M") and key.lower() in self.vocabulary:
-            out.append(Candidate((key.lower(),), 0.01))
+            out.append(Candidate((key.lower(),), 0.01, context=True))
         for words in self.lexicon.abbreviations.get(key, ()):
             out.append(Candidate(words))
         if word.isupper() and len(key) == 1 and key.lower() != key:

@@ -9,6 +9,7 @@ once, for every rule.
 from __future__ import annotations
 
 from labeler.lexicon import Lexicon, Sense, Structure
+from labeler.patterns import ANY_NUMBER
 from labeler.pipe.keywords import (
     AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
     Item, kind_of,
@@ -85,6 +86,8 @@ class Clauses:
                 if item.kind == STRUCTURE and k and items[k - 1].kind == LOCATIVE:
                     self.demoted.add(k)
                 continue
+            if item.key == "," and k + 1 < len(items) and items[k + 1].kind == NUMBER and self._ends_in_number(k - 1):
+                continue  # "xương sườn 5, 6 bên phải"
             if item.key in _COMMAS:
                 segment += 1
                 fresh = fresh and item.key != ","
@@ -96,6 +99,10 @@ class Clauses:
                 segment += 1
                 sentence += 1
                 fresh = True
+
+    def _ends_in_number(self, k: int) -> bool:
+        item = self.items[k] if k >= 0 else None
+        return item is not None and (item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER))
 
     def _open_before(self, k: int) -> bool:
         """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
@@ -219,7 +226,7 @@ class Anchorer:
     def _shared(self, clauses: Clauses, k: int) -> int | None:
         """The structure behind a list of signs ("dày, dính màng phổi")."""
         items = clauses.items
-        signs = 0
+        signs: list[int] = []
         for j in range(k + 1, len(items)):
             if clauses.sentence[j] != clauses.sentence[k]:
                 return None
@@ -227,9 +234,10 @@ class Anchorer:
             if item.kind == STRUCTURE:
                 if j in clauses.demoted:
                     continue
-                return j if signs and self._sense(clauses, k, j) is not None else None
+                agree = signs and all(self._sense(clauses, sign, j) is not None for sign in (k, *signs))
+                return j if agree and not self._claimed(clauses, j, k) else None
             if item.kind == SIGN:
-                signs += 1
+                signs.append(j)
             elif item.kind == CUE:
                 cue = item.unit.cue if item.unit else None
                 if cue is None or cue.assertion != "absent":
@@ -238,6 +246,14 @@ class Anchorer:
                 return None
             elif item.kind not in (NEUTRAL, CONJUNCTION, PUNCT, UNKNOWN):
                 return None
+        return None
+
+    def _own_region(self, clauses: Clauses, k: int, region: str) -> int | None:
+        """A structure of the sign's own region in its segment: "dải mờ giữa phổi phải" in a line on the heart."""
+        for j, item in enumerate(clauses.items):
+            if item.kind == STRUCTURE and clauses.segment[j] == clauses.segment[k] and j not in clauses.demoted:
+                if item.unit is not None and item.unit.structure is not None and item.unit.structure.region == region:
+                    return j
         return None
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
@@ -272,6 +288,11 @@ class Anchorer:
         if unit.alone is None and self._follows_finding(clauses, k):
             clauses.absorbed.add(k)
             return
+        if unit.alone is not None and unit.alone.region is not None:
+            at = self._own_region(clauses, k, unit.alone.region)
+            if at is not None:
+                self._add(clauses, k, at, None, unit.alone)
+                return
         before = self._before(clauses, k, True)
         if before is not None:
             sense = self._sense(clauses, k, before)

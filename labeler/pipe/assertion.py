@@ -61,9 +61,23 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.section = heading.section
             if heading.section == "conclusion":
                 out.conclusion_from = first
+        elif first and out.section not in SECTIONS_ABOUT_THE_FILM and not _goes_on(clauses, out.section, first, last):
+            out.section = "description"
         _Sentence(clauses, out, first, last).read()
         first = last + 1
     return out
+
+
+def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
+    """Whether a sentence still belongs to the indication, technique ... that a heading before it opened in its line."""
+    if section in ("advice", "identity"):
+        return True
+    opening = next((i for i in clauses.items[first : last + 1] if i.kind not in _FILLERS and i.kind != PUNCT), None)
+    if opening is not None and opening.kind == CUE and opening.unit is not None and opening.unit.cue is not None:
+        if opening.unit.cue.assertion in ("uncertain", "historical", "excluded"):
+            return True
+    cues = (i.unit.cue for i in clauses.items[first : last + 1] if i.kind == CUE and i.unit is not None)
+    return any(cue is not None and cue.assertion == "clinical" for cue in cues)
 
 
 class _Sentence:
@@ -74,6 +88,7 @@ class _Sentence:
         self.items = clauses.items
         self.scope: Scope | None = None
         self.override: tuple[int, str] | None = None
+        self.override_ends: int | None = None  # segment in which a clause-wide override ends
         self.clinical = False
         self.about_film = out.section in SECTIONS_ABOUT_THE_FILM
 
@@ -81,13 +96,14 @@ class _Sentence:
         for k in range(self.first, self.last + 1):
             item = self.items[k]
             unit = item.unit
+            if self.override is not None and self.override_ends is not None and self.clauses.segment[k] != self.override_ends:
+                self.override = None
             if not self.about_film or self.override is not None:
                 self.out.excluded[k] = True
             if item.kind == CUE and unit is not None:
                 self._cue(k, unit)
             elif item.kind == SIGN:
-                for hit in self.clauses.hits.get(k, ()):
-                    self._hit(k, hit)
+                self._sign(k)
             elif item.kind == STRUCTURE:
                 self._structure(k)
             elif item.kind == CONJUNCTION and self.scope is not None:
@@ -119,18 +135,18 @@ class _Sentence:
         if kind == "contrast":
             self._close()
             return
-        if kind in ("excluded", "historical") and cue.scope in ("sentence", "line"):
+        if kind in ("excluded", "historical"):
             self._close()
             if self.override is None:
                 self.override = (k, kind)
+                self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
             self.out.excluded[k] = True
             return
         if cue.scope == "before":
             self._backward(k, kind)
             return
-        if self.scope is not None and not self.scope.comma and not self.scope.covered and kind == "uncertain":
-            if self.scope.assertion == "absent":
-                return  # "không thấy hình ảnh nghi ngờ lao" denies
+        if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
+            return  # "không thấy nốt mờ nghi di căn" denies
         if self.scope is not None and self.scope.assertion == "uncertain" and kind == "uncertain" and not self.scope.covered:
             return
         if self.scope is not None and not self.scope.covered and not self.scope.comma and self.scope.assertion == kind == "absent":
@@ -143,6 +159,9 @@ class _Sentence:
         """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
         colon = self._after_colon(k)
         hits = self._said_before(k, colon)
+        unit = self.items[k].unit
+        if not hits and unit is not None and unit.alone is not None and unit.alone.finding is None:
+            return  # "trong giới hạn sinh lý" after no finding: a normal statement
         if not hits and kind == "absent" and self.about_film and self.override is None and self._says_something():
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
@@ -175,6 +194,17 @@ class _Sentence:
 
     # findings
 
+    def _sign(self, k: int) -> None:
+        """One word says one thing of all structures that share it."""
+        hits = self.clauses.hits.get(k)
+        if not hits:
+            return
+        self._hit(k, hits[0])
+        for hit in hits[1:]:
+            hit.assertion, hit.cue = hits[0].assertion, hits[0].cue
+        if self.scope is None or self.scope.assertion != "uncertain":
+            self.clinical = False  # the film is being described
+
     def _hit(self, k: int, hit: Hit) -> None:
         if not self.about_film or self.override is not None:
             kind = self.override[1] if self.override is not None else "excluded"
@@ -195,13 +225,12 @@ class _Sentence:
             return
         if scope.assertion == "uncertain" and self.clinical:
             hit.assertion, hit.cue = "excluded", scope.item
+            if hit.side in ("left", "right"):
+                self.out.reasons.add("unclear_indication")
         else:
             hit.assertion, hit.cue = scope.assertion, scope.item
         scope.covered.append(hit)
-        if self.items[k].unit is not None and hit.anchor is not None and hit.anchor > k:
-            scope.comma = scope.conjunction = False
-        elif hit.anchor is None or hit.anchor < k:
-            scope.comma = scope.conjunction = False
+        scope.comma = scope.conjunction = False
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
         """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
@@ -233,8 +262,10 @@ class _Sentence:
 
     def _own(self, hit: Hit, last: Hit) -> bool:
         """Whether the side stands with this finding and not before the earlier one."""
-        first = min(hit.item, hit.anchor if hit.anchor is not None else hit.item)
         segment = self.clauses.segment
+        first = hit.item if hit.anchor is None or segment[hit.anchor] != segment[hit.item] else min(hit.item, hit.anchor)
+        if segment[last.item] != segment[hit.item]:
+            first = min(j for j in range(len(self.items)) if segment[j] == segment[hit.item])
         for j in range(max(first, last.item + 1), len(self.items)):
             if segment[j] != segment[hit.item]:
                 return False

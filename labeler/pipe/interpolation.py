@@ -12,7 +12,7 @@ from labeler.lexicon import Lexicon
 from labeler.patterns import words_of
 from labeler.pipe.anchors import UNATTACHED, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
-from labeler.pipe.keywords import CUE, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
 
 
 class RawMention(NamedTuple):
@@ -116,6 +116,8 @@ class Interpolator:
                 if assertion == "present":
                     definite |= self.bits[region]
                     present.add((sense.finding, hit.side))
+                    if items[k].guess:
+                        reasons.add("uncertain_repair")
                     if generic and hit.structure is None:
                         reasons.add("unspecified")
                 elif assertion == "uncertain":
@@ -143,7 +145,7 @@ class Interpolator:
         if any(k in clauses.unattached and k not in said.residue for k in residue):
             reasons.add("unattached_sign")
         heading_only = self._heading_topic(clauses)
-        ends_open = bool(clauses.headings) and clauses.headings[-1] >= len(items) - 2
+        ends_open = bool(clauses.headings) and all(item.kind == PUNCT for item in items[clauses.headings[-1] + 1 :])
         section_after = said.section if (said.section in SECTIONS_ABOUT_THE_FILM or ends_open) else "description"
         if section not in SECTIONS_ABOUT_THE_FILM and not clauses.headings:
             section_after = section

@@ -19,6 +19,8 @@ _KIND_OF_ROLE = {
     "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION, "more": NEUTRAL, "less": NEUTRAL,
 }  # fmt: skip
 
+Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
+
 # Which reading of an unmarked word wins when the phrase around it does not decide.
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
@@ -29,7 +31,7 @@ class Item:
     `start` and `end` are offsets in the line, `first` and `last` token indexes (last exclusive).
     """
 
-    __slots__ = ("start", "end", "first", "last", "kind", "unit", "cost", "others", "key")
+    __slots__ = ("start", "end", "first", "last", "kind", "unit", "cost", "others", "key", "guess")
 
     def __init__(
         self, start: int, end: int, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str,
@@ -37,6 +39,7 @@ class Item:
     ) -> None:  # fmt: skip
         self.start, self.end, self.first, self.last = start, end, first, last
         self.kind, self.unit, self.cost, self.key, self.others = kind, unit, cost, key, others
+        self.guess = False  # some word of it is a real word that was taken for another
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.key!r}>"
@@ -127,14 +130,17 @@ class Matcher:
                 node = None
             cost = 0.0
             others: tuple[Unit, ...] = ()
+            guess = False
             if node is not None and j < n and (tokens[j][2].candidates or (wide is not None and j in wide)):
                 options = self._options(tokens, i, wide)
                 if options:
-                    unit, last, cost, others, unsure = self._choose(options, unmarked)
+                    unit, last, cost, others, unsure, guess = self._choose(options, unmarked)
                     doubt = doubt or unsure
             start, _, reading = tokens[i]
             if unit is not None:
-                items.append(Item(start, tokens[last - 1][1], i, last, kinds[unit], unit, cost, reading.key, others))
+                item = Item(start, tokens[last - 1][1], i, last, kinds[unit], unit, cost, reading.key, others)
+                item.guess = guess
+                items.append(item)
                 i = last
                 continue
             if not reading.word:
@@ -143,19 +149,37 @@ class Matcher:
                 kind = NUMBER
             else:
                 kind = UNKNOWN
+            if kind == UNKNOWN and items and items[-1].last == i and wide is None:
+                shorter = self._shortened(tokens, items[-1], i)
+                if shorter is not None:
+                    items[-1] = shorter
+                    i = shorter.last
+                    continue
             items.append(Item(start, tokens[i][1], i, i + 1, kind, None, 0.0, reading.key))
             i += 1
         return items, doubt
 
-    def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[tuple[int, float, Unit]]:
+    def _shortened(self, tokens: list[Token], item: Item, stuck: int) -> Item | None:
+        """A shorter phrase in place of the last one, if the words it gives up begin one that explains the next word.
+
+        "gãy xương đòn" is "gãy" and "xương đòn", although "gãy xương" is a phrase too.
+        """
+        for cut in range(item.last - 1, item.first, -1):
+            heads = [o for o in self._options(tokens, item.first, None) if o[0] == cut]
+            if heads and any(option[0] > stuck for option in self._options(tokens, cut, None)):
+                _, cost, unit, _ = min(heads, key=lambda o: o[1])
+                return Item(item.start, tokens[cut - 1][1], item.first, cut, self._kinds[unit], unit, cost, item.key)
+        return None
+
+    def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[Option]:
         """All (end, cost, unit) reachable from token i along any reading of the words."""
-        out: list[tuple[int, float, Unit]] = []
+        out: list[Option] = []
         stack: list[tuple[Node, int, float, bool]] = [(self.trie, i, 0.0, False)]
         while stack:
             node, j, cost, context = stack.pop()
             unit = node.get(LEAF)
             if unit is not None and j > i and not (context and j - i == 1):
-                out.append((j, cost, unit))
+                out.append((j, cost, unit, context))
             if j >= len(tokens):
                 continue
             reading = tokens[j][2]
@@ -174,15 +198,16 @@ class Matcher:
                         stack.append((below, j + 1, total, context or candidate.context))
         return out
 
-    def _choose(self, options: list[tuple[int, float, Unit]], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool]:
-        longest = max(end for end, _, _ in options)
+    def _choose(self, options: list[Option], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool]:
+        longest = max(option[0] for option in options)
         best: dict[Unit, float] = {}
-        for end, cost, unit in options:
+        guessed: dict[Unit, bool] = {}
+        for end, cost, unit, guess in options:
             if end == longest and cost < best.get(unit, 9.0):
-                best[unit] = cost
+                best[unit], guessed[unit] = cost, guess
         if len(best) == 1:
             ((unit, cost),) = best.items()
-            return unit, longest, cost, (), False
+            return unit, longest, cost, (), False, guessed[unit]
 
         def order(pair: tuple[Unit, float]) -> tuple[float, int, str]:
             unit, cost = pair
@@ -197,7 +222,7 @@ class Matcher:
             c <= cost + 0.02 and (self._kinds[u] in (SIGN, CUE) or self._kinds[unit] in (SIGN, CUE)) and not _same(u, unit)
             for u, c in ranked[1:]
         )
-        return unit, longest, cost, near, unsure
+        return unit, longest, cost, near, unsure, guessed[unit]
 
 
 def _same(a: Unit, b: Unit) -> bool:
