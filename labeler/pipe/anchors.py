@@ -88,6 +88,8 @@ class Clauses:
                 continue
             if item.key == "," and k + 1 < len(items) and items[k + 1].kind == NUMBER and self._ends_in_number(k - 1):
                 continue  # "xương sườn 5, 6 bên phải"
+            if item.key == "." and k and items[k - 1].key == ",":
+                continue  # a slip of the finger
             if item.key in _COMMAS:
                 segment += 1
                 fresh = fresh and item.key != ","
@@ -363,12 +365,10 @@ class Anchorer:
 
     def _bare(self, clauses: Clauses, j: int) -> bool:
         """Whether the segment of a structure holds nothing but structures and sides."""
-        for m in range(j, -1, -1):
-            if clauses.segment[m] != clauses.segment[j]:
-                return True
-            if clauses.items[m].kind not in (STRUCTURE, NEUTRAL, SIDE, CONJUNCTION, NUMBER, LOCATIVE, PUNCT, HEADING):
-                return False
-        return True
+        bare = (STRUCTURE, NEUTRAL, SIDE, CONJUNCTION, NUMBER, LOCATIVE, PUNCT, HEADING)
+        return all(
+            item.kind in bare for m, item in enumerate(clauses.items) if clauses.segment[m] == clauses.segment[j]
+        )
 
     def _ends(self, clauses: Clauses, j: int) -> bool:
         """Whether nothing is said of a structure after it in its segment."""

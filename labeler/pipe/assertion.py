@@ -21,12 +21,12 @@ _FILLERS = frozenset({NEUTRAL, AMOUNT, SIDE, NUMBER})
 class Scope:
     """A forward cue that is open while the sentence is read."""
 
-    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction")
+    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction", "disjunction")
 
     def __init__(self, item: int, assertion: str, reach: str) -> None:
         self.item, self.assertion, self.reach = item, assertion, reach
         self.covered: list[Hit] = []
-        self.comma = self.conjunction = False
+        self.comma = self.conjunction = self.disjunction = False
 
 
 class Assertions:
@@ -96,8 +96,10 @@ class _Sentence:
         for k in range(self.first, self.last + 1):
             item = self.items[k]
             unit = item.unit
-            if self.override is not None and self.override_ends is not None and self.clauses.segment[k] != self.override_ends:
-                self.override = None
+            if self.override is not None and self.override_ends is not None:
+                ended = item.key == ")" if self.override_ends < 0 else self.clauses.segment[k] != self.override_ends
+                if ended:
+                    self.override = None
             if not self.about_film or self.override is not None:
                 self.out.excluded[k] = True
             if item.kind == CUE and unit is not None:
@@ -108,6 +110,7 @@ class _Sentence:
                 self._structure(k)
             elif item.kind == CONJUNCTION and self.scope is not None:
                 self.scope.conjunction = True
+                self.scope.disjunction = unit is not None and unit.role == "disjunction"
             elif item.kind == PUNCT:
                 self._punctuation(k, item.key)
             elif item.kind == UNKNOWN and self.scope is not None:
@@ -137,6 +140,9 @@ class _Sentence:
             return
         if kind in ("excluded", "historical"):
             self._close()
+            if cue.scope == "bracket":  # "so với phim cũ (tràn dịch trái), nay ..."
+                self._bracket(k, kind)
+                return
             if self.override is None:
                 self.override = (k, kind)
                 self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
@@ -154,6 +160,12 @@ class _Sentence:
             return
         self._close()
         self.scope = Scope(k, kind, cue.scope)
+
+    def _bracket(self, k: int, kind: str) -> None:
+        if k + 1 > self.last or self.items[k + 1].key != "(":
+            return
+        self.override = (k, kind)
+        self.override_ends = -1
 
     def _backward(self, k: int, kind: str) -> None:
         """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
@@ -230,7 +242,7 @@ class _Sentence:
         else:
             hit.assertion, hit.cue = scope.assertion, scope.item
         scope.covered.append(hit)
-        scope.comma = scope.conjunction = False
+        scope.comma = scope.conjunction = scope.disjunction = False
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
         """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
@@ -284,7 +296,10 @@ class _Sentence:
 
     def _continues(self, hit: Hit, scope: Scope) -> bool:
         """Whether "không" before one predicate reaches the next: over nouns as over a list, over adjectives only joined."""
-        first = scope.covered[0]
+        first, last = scope.covered[0], scope.covered[-1]
+        between = self.items[last.item + 1 : hit.item]
+        if not scope.comma and all(item.kind in _FILLERS or item.kind == CONJUNCTION for item in between):
+            return True  # "không giãn rộng"
         unit = self.items[first.item].unit
         assert unit is not None
         noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
@@ -309,8 +324,15 @@ class _Sentence:
         if scope.assertion == "not_assessable" and not scope.comma and unit is not None and unit.structure is not None:
             self.out.not_assessable.add(unit.structure.region)
             return
-        if scope.covered and k not in self.clauses.demoted and self._has_own_predicate(k):
-            self._close()
+        if not scope.covered or k in self.clauses.demoted or not self._has_own_predicate(k):
+            return
+        last = scope.covered[-1]
+        parallel = last.anchor is not None and last.anchor < last.item  # "bóng tim to hay trung thất rộng"
+        if scope.disjunction or (scope.conjunction and parallel):
+            return
+        if parallel and scope.comma and scope.reach == "list":
+            self.out.reasons.add("ambiguous_scope")
+        self._close()
 
     def _has_own_predicate(self, k: int) -> bool:
         clauses = self.clauses
@@ -333,13 +355,13 @@ class _Sentence:
                     hit.assertion, hit.cue = "uncertain", k
         elif scope is not None:
             if key in (",", "-", "+"):
-                scope.comma, scope.conjunction = True, False
+                scope.comma, scope.conjunction, scope.disjunction = True, False, False
                 if scope.assertion == "uncertain" and scope.covered and not self._list_goes_on(k + 1):
                     self._close()
-                elif scope.covered and self._new_head(k + 1):
+                elif scope.covered and scope.reach != "list" and self._new_head(k + 1):
                     self._close()
             elif key == "/":
-                scope.conjunction = True
+                scope.conjunction = scope.disjunction = True
             elif key == ":" and scope.covered:
                 self._close()
             elif key == ")" and any(self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)):

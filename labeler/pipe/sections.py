@@ -19,7 +19,7 @@ _INLINE = re.compile(
     r"|[ ]*•[ ]*"
     r"|(?<=[.;]) *\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
-_DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])")
+_DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
 
@@ -105,9 +105,10 @@ def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
         return False
     if "-" not in cut.group() and "+" not in cut.group():
         return True
-    if before[-1] in ".;:!?" or raw[cut.end()].isupper():
+    after = raw[cut.end()]
+    if before[-1] in ".;:!?" or after.isupper():
         return True
-    return len(before.split()) > 2
+    return len(before.split()) > 2 and not raw[start].isupper()
 
 
 def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line]) -> None:

@@ -13,6 +13,7 @@ from labeler.spelling import Candidate, Reading, Speller
 
 _CHUNK = re.compile(
     r"\([-+?±]\)"  # a result in brackets is one sign
+    r"|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})(?![\d/])"  # a date is one number
     r"|\d+(?:[.,]\d+)?"
     r"|[^\W\d_][^\W_]*(?:'(?=[^\W\d_])[^\W_]+)*"
     r"|[^\w\s]|_"
