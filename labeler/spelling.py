@@ -22,6 +22,7 @@ from labeler.text import canonical, display, has_marks, skeleton, split_tone
 LOST_MARKS = 0.05  # typed without any mark
 WRONG_MARKS = 0.15  # some mark is wrong or missing
 KEYSTROKE = 0.05  # Telex or VNI left in
+DOUBLED = 0.1  # the same letter twice
 JOINED = 0.05  # syllables run together
 SOUND = 0.2  # written as it sounds (s/x, tr/ch, final n/ng)
 SLIP = 0.25  # one letter doubled, swapped, or hit beside
@@ -192,6 +193,9 @@ class Speller:
                 offer(candidate.words, candidate.cost, candidate.context)
             if out and all(not c.context for c in out.values()):
                 return tuple(out.values())
+        collapsed = canonical(re.sub(r"(\w)\1+", r"\1", word.lower()))
+        if collapsed in self.vocabulary and len(collapsed) > 1:
+            offer((collapsed,), DOUBLED)
         for base in dict.fromkeys((word, decoded or word)):
             for candidate in self._near(base, real):
                 offer(candidate.words, candidate.cost, candidate.context)

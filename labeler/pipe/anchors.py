@@ -8,7 +8,7 @@ once, for every rule.
 
 from __future__ import annotations
 
-from labeler.lexicon import Lexicon, Sense, Structure
+from labeler.lexicon import Lexicon, Sense, Structure, Unit
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.keywords import (
     AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
@@ -258,6 +258,15 @@ class Anchorer:
                     return j
         return None
 
+    def _only_normal(self, unit: Unit) -> bool:
+        senses = [*unit.beside.values(), *([unit.alone] if unit.alone is not None else [])]
+        return all(sense.finding is None for sense in senses)
+
+    def _predicate(self, clauses: Clauses, k: int) -> bool:
+        """Whether a word stands where a predicate does: nothing after it that it could introduce."""
+        after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
+        return after is None or after.kind in (PUNCT, CONJUNCTION, CUE) or clauses.segment[k + 1] != clauses.segment[k]
+
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
         j = k - 1
@@ -274,6 +283,9 @@ class Anchorer:
             self._add(clauses, k, None, None, unit.alone)
             return
         right, left = self._right(clauses, k), self._left(clauses, k)
+        if unit.role is not None and self._only_normal(unit) and (left is None or not self._predicate(clauses, k)):
+            clauses.items[k].kind = NEUTRAL  # "hang trong nhu mô", not "phổi trong"
+            return
         at: int | None = None
         if right is not None and not self._claimed(clauses, right, k) and (left is None or self._close(clauses, k, right)):
             at = right
@@ -324,7 +336,7 @@ class Anchorer:
             if said is not None:
                 self._add(clauses, k, None, topic, said).carried = True
                 return
-        if unit.beside and all(sense.finding is None for sense in unit.beside.values()):
+        if self._only_normal(unit):
             return  # a normal descriptor of something unnamed: nothing to set
         clauses.unattached.append(k)
         hit = self._add(clauses, k, None, None, UNATTACHED)

@@ -171,6 +171,8 @@ class _Sentence:
         """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
         colon = self._after_colon(k)
         hits = self._said_before(k, colon)
+        if not hits and self._opens_segment(k):
+            hits = self._said_in(self.clauses.segment[k] - 1, k)
         unit = self.items[k].unit
         if not hits and unit is not None and unit.alone is not None and unit.alone.finding is None:
             return  # "trong giới hạn sinh lý" after no finding: a normal statement
@@ -182,6 +184,23 @@ class _Sentence:
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
+
+    def _opens_segment(self, k: int) -> bool:
+        return all(
+            self.items[j].kind in _FILLERS
+            for j in range(self.first, k)
+            if self.clauses.segment[j] == self.clauses.segment[k]
+        )
+
+    def _said_in(self, segment: int, k: int) -> list[Hit]:
+        """Findings of an earlier segment of the sentence: "hình cánh buồm, sinh lý"."""
+        return [
+            hit
+            for j in range(self.first, k)
+            if self.clauses.segment[j] == segment
+            for hit in self.clauses.hits.get(j, ())
+            if hit.sense.finding is not None
+        ]
 
     def _after_colon(self, k: int) -> bool:
         j = k - 1
@@ -259,7 +278,7 @@ class _Sentence:
 
     def _begins_anew(self, k: int, hit: Hit, scope: Scope) -> bool:
         """Whether a finding after the first of a list is a statement of its own: it has its own side or amount."""
-        if scope.conjunction and not scope.comma:
+        if scope.conjunction:
             return False
         last = scope.covered[-1]
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in scope.covered) and hit.anchor > k:

@@ -25,6 +25,10 @@ Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real 
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
 
+MAX_COST = 0.6  # of all repairs in a phrase
+MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
+
+
 class Item:
     """A matched phrase, an unknown word, or a sign of punctuation, in token order.
 
@@ -174,12 +178,14 @@ class Matcher:
     def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[Option]:
         """All (end, cost, unit) reachable from token i along any reading of the words."""
         out: list[Option] = []
-        stack: list[tuple[Node, int, float, bool]] = [(self.trie, i, 0.0, False)]
+        stack: list[tuple[Node, int, float, int]] = [(self.trie, i, 0.0, 0)]
         while stack:
-            node, j, cost, context = stack.pop()
+            node, j, cost, guesses = stack.pop()
             unit = node.get(LEAF)
-            if unit is not None and j > i and not (context and j - i == 1):
-                out.append((j, cost, unit, context))
+            # a word taken for another one needs as many words beside it that stand as they are
+            if unit is not None and j > i and 2 * guesses <= j - i:
+                if cost <= MAX_NEUTRAL_COST or j - i > 1 or self._kinds[unit] != NEUTRAL:
+                    out.append((j, cost, unit, guesses > 0))
             if j >= len(tokens):
                 continue
             reading = tokens[j][2]
@@ -194,8 +200,8 @@ class Matcher:
                         break
                 if below is not None:
                     total = cost + candidate.cost
-                    if total <= 0.6:
-                        stack.append((below, j + 1, total, context or candidate.context))
+                    if total <= MAX_COST:
+                        stack.append((below, j + 1, total, guesses + candidate.context))
         return out
 
     def _choose(self, options: list[Option], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool]:
