@@ -38,7 +38,7 @@ _SYLLABLE = re.compile(
     r"|ưi|iu|ưu|oai|oay|oeo|uây|uôi|ươi|iêu|yêu|ươu|uyu)(?:c|ch|m|n|ng|nh|p|t)?"
 )
 _SAME_SOUND = (("tr", "ch"), ("s", "x"), ("gi", "d"), ("r", "d"), ("r", "g"), ("gi", "r"), ("l", "n"), ("v", "d"), ("gi", "v"), ("qu", "w"))
-_SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"))
+_SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"), ("p", "t"), ("p", "c"))
 _NEIGHBOURS = {
     a: set(b)
     for a, b in {
@@ -59,6 +59,11 @@ class Candidate:
     words: Words
     cost: float = 0.0
     context: bool = False
+
+    @property
+    def guess(self) -> float:
+        """How much of a guess a context reading is: half a phrase may differ in marks or sound, a third in letters."""
+        return 0.0 if not self.context else 1.0 if self.cost < SLIP else 1.5
 
 
 @dataclass(frozen=True, slots=True)

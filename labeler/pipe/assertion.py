@@ -159,7 +159,14 @@ class _Sentence:
             self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
             return
         self._close()
+        if kind == "absent" and self._ends_after(k) and self._said_before(k, self._after_colon(k)):
+            self._backward(k, kind)  # "dịch không, khí không"
+            return
         self.scope = Scope(k, kind, cue.scope)
+
+    def _ends_after(self, k: int) -> bool:
+        """Whether nothing follows a cue before the next sign of punctuation."""
+        return k + 1 > self.last or self.items[k + 1].key in (",", ".", ";", ")", "!")
 
     def _bracket(self, k: int, kind: str) -> None:
         if k + 1 > self.last or self.items[k + 1].key != "(":
@@ -244,6 +251,8 @@ class _Sentence:
             return
         scope = self.scope
         if scope is None:
+            if hit.sense.finding is None:
+                self._within_limits(k)
             return
         if hit.sense.finding is None:
             self._normal(k, hit, scope)
@@ -262,6 +271,12 @@ class _Sentence:
             hit.assertion, hit.cue = scope.assertion, scope.item
         scope.covered.append(hit)
         scope.comma = scope.conjunction = scope.disjunction = False
+
+    def _within_limits(self, k: int) -> None:
+        """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
+        for hit in self._said_before(k, False):
+            if hit.numeric and hit.assertion == "present":
+                hit.assertion, hit.cue = "absent", k
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
         """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
@@ -372,8 +387,15 @@ class _Sentence:
             for hit in self._said_before(k, False)[:1]:
                 if hit.assertion == "present":
                     hit.assertion, hit.cue = "uncertain", k
+        elif key == ":":
+            self.clinical = False
+            if scope is not None and scope.covered:
+                self._close()
         elif scope is not None:
             if key in (",", "-", "+"):
+                if not scope.covered and scope.assertion == "absent" and self._names_structure(scope.item, k):
+                    self._close()  # "không thấy viền hoành trái, tim bị đẩy": said of a structure alone
+                    return
                 scope.comma, scope.conjunction, scope.disjunction = True, False, False
                 if scope.assertion == "uncertain" and scope.covered and not self._list_goes_on(k + 1):
                     self._close()
@@ -381,8 +403,6 @@ class _Sentence:
                     self._close()
             elif key == "/":
                 scope.conjunction = scope.disjunction = True
-            elif key == ":" and scope.covered:
-                self._close()
             elif key == ")" and any(self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)):
                 self._close()
 
@@ -390,6 +410,9 @@ class _Sentence:
         """An unknown word right after "không thấy": something is not there, whatever it is."""
         if scope.assertion == "absent" and scope.reach == "list" and not scope.covered and not scope.comma:
             self.out.denied.add(k)
+
+    def _names_structure(self, first: int, last: int) -> bool:
+        return any(self.items[j].kind == STRUCTURE for j in range(first + 1, last))
 
     def _new_head(self, k: int) -> bool:
         """Whether the segment from item k on opens with a structure and says something of it."""
@@ -428,7 +451,9 @@ class _Sentence:
             return
         if scope.assertion not in ("absent", "uncertain"):
             return
-        hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
+        hits: list[Hit] = []
+        if self._ends_after(scope.item):
+            hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
         for hit in hits:
             hit.assertion, hit.cue = scope.assertion, scope.item
         if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._says_something():

@@ -178,7 +178,7 @@ class Matcher:
     def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[Option]:
         """All (end, cost, unit) reachable from token i along any reading of the words."""
         out: list[Option] = []
-        stack: list[tuple[Node, int, float, int]] = [(self.trie, i, 0.0, 0)]
+        stack: list[tuple[Node, int, float, float]] = [(self.trie, i, 0.0, 0.0)]
         while stack:
             node, j, cost, guesses = stack.pop()
             unit = node.get(LEAF)
@@ -201,7 +201,7 @@ class Matcher:
                 if below is not None:
                     total = cost + candidate.cost
                     if total <= MAX_COST:
-                        stack.append((below, j + 1, total, guesses + candidate.context))
+                        stack.append((below, j + 1, total, guesses + candidate.guess))
         return out
 
     def _choose(self, options: list[Option], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool]:
