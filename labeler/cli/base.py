@@ -1,0 +1,192 @@
+"""The group of commands, and how all of them end.
+
+Exit status: 0 fine; 1 a threshold not met or a failing example; 2 bad input, invalid rules or usage.  An error is
+one line on standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import unicodedata
+from collections.abc import Sequence
+from difflib import get_close_matches
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:
+    from labeler.labeler import Labeler
+
+COMMANDS = {
+    "label": ("labeler.cli.label", "label", "Label reports: a table in, labels.csv out."),
+    "explain": ("labeler.cli.explain", "explain", "Show which words decided the labels of one report, and why."),
+    "rules": ("labeler.cli.rules", "rules", "Check and test a rule set."),
+}
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+SIGPIPE_STATUS = 141  # as the shell counts a program that nobody listens to any more
+
+
+class Failure(click.ClickException):
+    """Ends a command with its message as one line on standard error."""
+
+    exit_code = 2
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP came: unwind, removing what is half-written."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Group(click.Group):
+    """A group whose commands end as the module says."""
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        extra.pop("standalone_mode", None)
+        try:
+            status = super().main(args, prog_name or "vnlabel", standalone_mode=False, **extra)
+            sys.stdout.flush()
+        except click.UsageError as error:
+            where = error.ctx.command_path if error.ctx is not None else "vnlabel"
+            say(f"{where}: {one_line(error.format_message())} (see {where} --help)")
+            sys.exit(2)
+        except click.ClickException as error:
+            say(one_line(error.format_message()))
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            say("interrupted; nothing was written")
+            sys.exit(130)
+        except Stopped as stop:
+            say("stopped; nothing was written")
+            sys.exit(128 + stop.number)
+        except BrokenPipeError:
+            _forget_stdout()
+            sys.exit(SIGPIPE_STATUS)
+        except OSError as error:
+            name = f"{error.filename}: " if error.filename else ""
+            say(one_line(f"{name}{error.strerror or error}"))
+            sys.exit(2)
+        sys.exit(status if isinstance(status, int) else 0)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command, or an error that names the nearest one."""
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and self.get_command(ctx, name) is None:
+            near = get_close_matches(name, self.list_commands(ctx), n=1, cutoff=0.5)
+            choice = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(self.list_commands(ctx))}"
+            raise click.UsageError(f"no command {name!r}; {choice}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+class LazyGroup(Group):
+    """The top group: it knows what its commands are called and imports the one that is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of their use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command."""
+        if name not in COMMANDS:
+            return None
+        module, attribute, _ = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from labeler import __version__
+
+        click.echo(f"vnlabel {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+def cli() -> None:
+    """Vietnamese chest X-ray reports to trustworthy labels.
+
+    \b
+    Example:
+      vnlabel label reports.csv -o labels.csv
+    """
+
+
+def main() -> NoReturn:
+    """Entry point."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
+    cli.main()
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    raise Stopped(number)
+
+
+def _forget_stdout() -> None:
+    """Nothing more can be written: the interpreter must not try to when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(message: str) -> None:
+    """A line on standard error."""
+    with contextlib.suppress(OSError):
+        click.echo(message, err=True)
+
+
+def one_line(message: str) -> str:
+    """A message without line breaks."""
+    return " ".join(message.split())
+
+
+def load_labeler(rules: str | None) -> Labeler:
+    """The labeler over a rule set; ends the command with one line per problem when it cannot be used."""
+    from labeler.labeler import Labeler
+    from labeler.rules import RuleSetError
+
+    try:
+        return Labeler.from_rules(rules)
+    except RuleSetError as error:
+        for problem in error.problems[:-1]:
+            say(str(problem))
+        raise Failure(str(error.problems[-1]) if error.problems else "the rule set cannot be used") from None
+    except FileNotFoundError as error:
+        raise Failure(str(error)) from None
+
+
+def rules_option(function: Any) -> Any:
+    """--rules DIR"""
+    return click.option("--rules", metavar="DIR", help="Another rule set than the shipped one.")(function)
+
+
+def width(text: str) -> int:
+    """Columns that a text takes on a terminal."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def table(rows: list[list[str]]) -> list[str]:
+    """Rows as aligned columns."""
+    widths = [max(width(r[i]) for r in rows) for i in range(len(rows[0]))]
+    return ["  ".join(c + " " * (w - width(c)) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
