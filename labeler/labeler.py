@@ -11,17 +11,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labeler.lexicon import Lexicon, Structure
+from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
-from labeler.pipe.assertion import assert_line
-from labeler.pipe.interpolation import Interpolator, LineResult
+from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
+from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
 from labeler.pipe.keywords import Matcher
 from labeler.pipe.sections import Line, Splitter
-from labeler.pipe.tokenizer import Tokenizer, matchable
+from labeler.pipe.tokenizer import Token, Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
 from labeler.spelling import Speller
-from labeler.text import Normalized, is_unmarked, normalize
+from labeler.text import Normalized, has_any_mark, is_unmarked, normalize
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -31,6 +31,52 @@ MAX_REPORTS = 50_000  # distinct reports remembered
 NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could not settle either
 
 
+_DIGITS = str.maketrans("123456789", "000000000")
+
+
+class Context:
+    """What a line is read in: the section, the structure named by a heading line, and whether marks are missing.
+
+    Contexts remember the lines met in them, so that a report is a walk from context to context.
+    """
+
+    __slots__ = ("section", "topic", "unmarked", "memo", "blind")
+
+    def __init__(self, section: str, topic: str | None, unmarked: bool) -> None:
+        self.section, self.topic, self.unmarked = section, topic, unmarked
+        self.memo: dict[str, Entry] = {}
+        self.blind: dict[str, Entry] = {}  # by the line with all its digits 0, where digits mean nothing
+
+
+class Entry:
+    """What a raw line contributes to labels, and the context it leaves to the next."""
+
+    __slots__ = (
+        "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
+        "marked", "after",
+    )  # fmt: skip
+    after: Context
+
+    def __init__(self) -> None:
+        self.definite = self.uncertain = 0
+        self.present: frozenset[Said] = frozenset()
+        self.absent: frozenset[Said] = frozenset()
+        self.reasons: frozenset[str] = frozenset()
+        self.conclusion_normal = self.historical = self.in_template = self.marked = False
+        self.key = ""
+
+    def add(self, verdict: Verdict, words: str) -> None:
+        """Take in one item of the line."""
+        self.definite |= verdict.definite
+        self.uncertain |= verdict.uncertain
+        self.present |= verdict.present
+        self.absent |= verdict.absent
+        self.reasons |= verdict.reasons
+        self.conclusion_normal = self.conclusion_normal or verdict.conclusion_normal
+        self.historical = verdict.historical
+        self.key = f"{self.key} {words}" if self.key else words
+
+
 class LabeledReport:
     """A report's labels, how they came about, and on request every word behind them.
 
@@ -38,16 +84,15 @@ class LabeledReport:
     sets.  `status` is auto or review (reviewed once a person has decided), `method` template, rules or person.
     """
 
-    __slots__ = ("text", "labels", "status", "method", "uncertain", "reasons", "template", "_labeler", "_lines", "_explanation")
+    __slots__ = ("text", "labels", "status", "method", "uncertain", "reasons", "template", "_labeler", "_explanation")
 
     def __init__(
         self, text: str, labels: dict[str, int], status: str, method: str, uncertain: tuple[str, ...],
-        reasons: tuple[str, ...], template: str | None, labeler: Labeler, lines: list[LineResult] | None = None,
+        reasons: tuple[str, ...], template: str | None, labeler: Labeler,
     ) -> None:  # fmt: skip
         self.text, self.labels, self.status, self.method = text, labels, status, method
         self.uncertain, self.reasons, self.template = uncertain, reasons, template
         self._labeler = labeler
-        self._lines = lines
         self._explanation: Explanation | None = None
 
     @property
@@ -106,7 +151,10 @@ class Labeler:
         self.matcher = Matcher(self.lexicon, self.speller)
         self.anchorer = Anchorer(self.lexicon)
         self.interpolator = Interpolator(self.lexicon)
-        self._lines: dict[tuple[str, str, str | None, bool], LineResult] = {}
+        self._contexts: dict[tuple[str, str | None, bool], Context] = {}
+        self._start = tuple(self._context("description", None, unmarked) for unmarked in (False, True))
+        self._remembered = 0
+        self._template_lines = _template_lines(self.lexicon)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
@@ -146,53 +194,97 @@ class Labeler:
 
     # one report
 
-    def lines(self, normalized: Normalized) -> list[tuple[Line, LineResult]]:
-        """The lines of a report, each with its analysis."""
-        text = normalized.text
-        unmarked = is_unmarked(text)
-        out: list[tuple[Line, LineResult]] = []
-        section, topic = "description", None
-        memo = self._lines
-        for line in self.splitter.split(text):
-            key = (text[line.start : line.end], section, topic, unmarked)
-            result = memo.get(key)
-            if result is None:
-                result = self.analyse(*key)
-                if self.remember:
-                    if len(memo) >= MAX_LINES:
-                        memo.clear()
-                    memo[key] = result
-            out.append((line, result))
-            section, topic = result.section, result.topic
+    def _label(self, text: str) -> LabeledReport:
+        entries, _ = self._read(text)
+        if not entries:
+            return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
+        if all(entry.in_template for entry in entries):
+            template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
+            if template is not None:
+                return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template[0], self)
+        definite = uncertain = 0
+        for entry in entries:
+            definite |= entry.definite
+            uncertain |= entry.uncertain
+        labels, unsure = self._classes(definite, uncertain)
+        reasons = _reasons(entries)
+        status = REVIEW if reasons and any(reason not in NOT_FOR_REVIEW for reason in reasons) else AUTO
+        return LabeledReport(text, labels, status, "rules", unsure, reasons, None, self)
+
+    def _read(self, text: str) -> tuple[list[Entry], bool]:
+        """The entries of a text's lines, and whether it was read as typed without marks."""
+        groups = self.splitter.groups(text)
+        unmarked = text.isascii() and "&" not in text and is_unmarked(text)
+        entries = self._entries(groups, unmarked)
+        if not unmarked and not any(entry.marked for entry in entries) and is_unmarked(normalize(text).text):
+            unmarked = True
+            entries = self._entries(groups, unmarked)
+        return entries, unmarked
+
+    def _entries(self, groups: list[tuple[int, str]], unmarked: bool) -> list[Entry]:
+        context = self._start[unmarked]
+        out: list[Entry] = []
+        for _, raw in groups:
+            entry = context.memo.get(raw)
+            if entry is None:
+                entry = self._entry(raw, context)
+            out.append(entry)
+            context = entry.after
         return out
 
-    def analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> LineResult:
-        """Analyse one line in its context: tokens, phrases, structures, assertions, classes."""
-        tokens = matchable(line, self.tokenizer.tokenize(line))
+    def _entry(self, raw: str, context: Context) -> Entry:
+        """A line that was not met before in this context, unless one was that differs in numbers which mean nothing."""
+        blind = raw.translate(_DIGITS)
+        if blind != raw and self.remember:
+            entry = context.blind.get(blind)
+            if entry is not None:
+                return entry
+        section, topic = context.section, context.topic
+        entry = Entry()
+        sensitive = False
+        normalized = normalize(raw.replace("\n", " "))
+        text = normalized.text
+        for line in self.splitter.split(text):
+            words = text[line.start : line.end]
+            clauses, said, doubt, tokens = self._analyse(words, section, topic, context.unmarked)
+            verdict = self.interpolator.verdict(clauses, said, doubt, section)
+            entry.add(verdict, template_words(tokens))
+            section, topic = verdict.section, verdict.topic
+            sensitive = sensitive or blind == raw or self.matcher.minds_digits(clauses.items, tokens)
+        entry.marked = has_any_mark(text)
+        entry.in_template = entry.key in self._template_lines
+        entry.after = self._context(section, topic, context.unmarked)
+        if self.remember:
+            self._remembered += 1
+            if self._remembered >= MAX_LINES:
+                self._forget()
+            context.memo[raw] = entry
+            if not sensitive and not entry.in_template:
+                context.blind[blind] = entry
+        return entry
+
+    def _context(self, section: str, topic: str | None, unmarked: bool) -> Context:
+        key = (section, topic, unmarked)
+        found = self._contexts.get(key)
+        if found is None:
+            found = self._contexts[key] = Context(*key)
+        return found
+
+    def _forget(self) -> None:
+        self._remembered = 0
+        for context in self._contexts.values():
+            context.memo.clear()
+            context.blind.clear()
+
+    def _analyse(
+        self, line: str, section: str, topic: str | None, unmarked: bool
+    ) -> tuple[Clauses, Assertions, bool, list[Token]]:
+        """One line in its context: tokens, phrases, structures, assertions."""
+        tokens = self.tokenizer.matchable(line)
         items, doubt = self.matcher.match(tokens, unmarked)
         clauses = Clauses(items)
-        self.anchorer.anchor(clauses, tokens, self._structure(topic))
-        said = assert_line(clauses, section)
-        return self.interpolator.line(line, clauses, said, doubt, section, topic)
-
-    def _structure(self, topic: str | None) -> Structure | None:
-        return self.lexicon.structures[topic] if topic is not None else None
-
-    def _label(self, text: str) -> LabeledReport:
-        results = [result for _, result in self.lines(normalize(text))]
-        if not results:
-            return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self, [])
-        template = self.lexicon.templates.get(" ".join(r.template_key for r in results))
-        if template is not None:
-            return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template[0], self, results)
-        definite = uncertain = 0
-        for r in results:
-            definite |= r.definite
-            uncertain |= r.uncertain
-        labels, unsure = self._classes(definite, uncertain)
-        reasons = report_reasons(results)
-        status = REVIEW if any(reason not in NOT_FOR_REVIEW for reason in reasons) else AUTO
-        return LabeledReport(text, labels, status, "rules", unsure, reasons, None, self, results)
+        self.anchorer.anchor(clauses, tokens, self.lexicon.structures[topic] if topic is not None else None)
+        return clauses, assert_line(clauses, section), doubt, tokens
 
     def _classes(self, definite: int, uncertain: int) -> tuple[dict[str, int], tuple[str, ...]]:
         found = self._patterns.get((definite, uncertain))
@@ -208,40 +300,51 @@ class Labeler:
 
     # explanations, made only when asked for
 
+    def details(self, text: str) -> Iterator[tuple[Normalized, int, Line, Detail]]:
+        """Each line of a report in detail: its normalised raw line and that one's offset, its span there, its words."""
+        _, unmarked = self._read(text)
+        section, topic = "description", None
+        for at, raw in self.splitter.groups(text):
+            normalized = normalize(raw.replace("\n", " "))
+            for line in self.splitter.split(normalized.text):
+                words = normalized.text[line.start : line.end]
+                clauses, said, doubt, _ = self._analyse(words, section, topic, unmarked)
+                yield normalized, at, line, self.interpolator.detail(clauses, said, topic)
+                verdict = self.interpolator.verdict(clauses, said, doubt, section)
+                section, topic = verdict.section, verdict.topic
+
     def explain(self, report: LabeledReport) -> Explanation:
         """Mentions, residue and reasons of a labelled report, with offsets in its raw text."""
-        normalized = normalize(report.text)
+        if report.method == "template":
+            why = {"template": report.template, "rule": self.lexicon.templates_by_id[str(report.template)]}
+            classes = {name: Because(0, "template", why) for name in self.classes}
+            return Explanation((), (), classes, frozenset(self.lexicon.findings))
         mentions: list[Mention] = []
         residue: list[Span] = []
         normal: list[tuple[Span, tuple[str, ...], str]] = []
         not_assessable: set[str] = set()
         cleared: set[str] = set()
-        for line, result in self.lines(normalized):
-            at = line.start
+        for normalized, at, line, detail in self.details(report.text):
 
-            def span(start: int, end: int, at: int = at) -> Span:
-                first, last = normalized.raw_span(at + start, at + end)
-                return Span(first, last, report.text[first:last])
+            def span(start: int, end: int, n: Normalized = normalized, at: int = at, line: Line = line) -> Span:
+                first, last = n.raw_span(line.start + start, line.start + end)
+                return Span(at + first, at + last, report.text[at + first : at + last])
 
-            for raw in result.mentions:
+            for raw in detail.mentions:
                 where = span(raw.start, raw.end)
                 cue = span(*raw.cue).text if raw.cue is not None else None
                 mentions.append(
                     Mention(
-                        where.start, where.end, where.text, raw.finding, raw.region, raw.side, raw.location, result.region,
+                        where.start, where.end, where.text, raw.finding, raw.region, raw.side, raw.location, detail.region,
                         raw.rule, "exact" if raw.repair is None else "fuzzy", raw.assertion, cue, raw.repair, raw.score,
                         raw.layer,
                     )
                 )  # fmt: skip
-            residue += [span(*where) for where in result.residue]
-            for statement in result.normal:
+            residue += [span(*where) for where in detail.residue]
+            for statement in detail.normal:
                 normal.append((span(statement.start, statement.end), statement.regions, statement.rule))
                 cleared.update(statement.clears)
-            not_assessable |= result.not_assessable
-        if report.method == "template":
-            why = {"template": report.template, "rule": self.lexicon.templates_by_id[str(report.template)]}
-            classes = {name: Because(0, "template", why) for name in self.classes}
-            return Explanation((), (), classes, frozenset(self.lexicon.findings))
+            not_assessable |= detail.not_assessable
         classes = {
             name: self._because(name, report, mentions, normal, not_assessable) for name in self.classes if name != "abnormal"
         }
@@ -281,37 +384,46 @@ class Labeler:
         return Because(0, "not mentioned")
 
 
-def report_reasons(results: list[LineResult]) -> tuple[str, ...]:
+def _reasons(entries: list[Entry]) -> tuple[str, ...]:
     """Reason codes of a report: those of its lines, and what its lines say against one another."""
     reasons: set[str] = set()
-    present: set[tuple[str, str | None]] = set()
-    absent: set[tuple[str, str | None]] = set()
+    present: set[Said] = set()
     conclusion_normal = False
-    for r in results:
-        if r.reasons:
-            reasons |= r.reasons
-        if r.present:
-            present |= r.present
-        if r.absent:
-            absent |= r.absent
-        if r.not_assessable:
-            reasons.add("not_assessable")
-        conclusion_normal = conclusion_normal or r.conclusion_normal
+    for entry in entries:
+        if entry.reasons:
+            reasons |= entry.reasons
+        if entry.present:
+            present |= entry.present
+        conclusion_normal = conclusion_normal or entry.conclusion_normal
     if present:
         if conclusion_normal:
             reasons.add("conclusion_disagrees")
-        if absent and any(_contradicts(p, a) for p in present for a in absent):
+        if any(_contradicts(p, a) for entry in entries for a in entry.absent for p in present):
             reasons.add("contradiction")
-    if results and results[-1].suspended and any(m.assertion == "historical" for m in results[-1].mentions):
+    last = entries[-1]
+    if last.historical and last.after.section not in SECTIONS_ABOUT_THE_FILM:
         reasons.add("open_section")
     return tuple(sorted(reasons))
 
 
-def _contradicts(present: tuple[str, str | None], absent: tuple[str, str | None]) -> bool:
+def _contradicts(present: Said, absent: Said) -> bool:
     """Whether the same finding is both there and not, on the same side as far as the text says."""
     if present[0] != absent[0]:
         return False
     return {present[1], absent[1]} != {"left", "right"}
 
 
+def template_words(tokens: list[Token]) -> str:
+    """The words and numbers of a line, as templates are compared."""
+    return " ".join([reading.key for _, _, reading in tokens if reading.word])
 
+
+def _template_lines(lexicon: Lexicon) -> frozenset[str]:
+    """Every run of words that begins or ends where a template's own lines do: what a line of a template can be."""
+    out: set[str] = set()
+    for located in lexicon.rules.all("templates"):
+        lines = [template_key(line) for line in located.entry.text.split("\n")]
+        lines = [line for line in lines if line]
+        for i in range(len(lines)):
+            out.update(" ".join(lines[i:j]) for j in range(i + 1, len(lines) + 1))
+    return frozenset(out)

@@ -67,11 +67,14 @@ class Unit:
     role: str | None = None
     above: float | None = None
     generic: bool = False
+    _text: str | None = None
 
     @property
     def text(self) -> str:
         """The phrase as one would write it."""
-        return " ".join(display(word) for word in self.words)
+        if self._text is None:
+            self._text = " ".join(display(word) for word in self.words)
+        return self._text
 
     @property
     def is_sign(self) -> bool:

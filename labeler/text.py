@@ -202,6 +202,11 @@ _MARKED = re.compile(f"[{''.join(ch for ch in _LETTERS if not ch.isascii())}]")
 _WORDY = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 
 
+def has_any_mark(text: str) -> bool:
+    """Whether normalised text carries any Vietnamese mark at all."""
+    return _MARKED.search(text) is not None
+
+
 def is_unmarked(text: str) -> bool:
     """Whether normalised text was typed wholly without Vietnamese marks (two words at least)."""
     return _MARKED.search(text) is None and _WORDY.search(text) is not None

@@ -482,14 +482,14 @@ class Anchorer:
 
 def _value(tokens: list[Token], item: Item) -> float | None:
     """The number an item holds, percent as a fraction."""
-    token = tokens[item.first]
-    if not token.reading.number:
+    reading = tokens[item.first][2]
+    if not reading.number:
         return None
     try:
-        value = float(token.reading.key)
+        value = float(reading.key)
     except ValueError:
         return None
-    following = [token.reading for token in tokens[item.first + 1 : item.first + 3]]
+    following = [token[2] for token in tokens[item.first + 1 : item.first + 3]]
     if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
         return value / (float(following[1].key) or 1.0)
     return value / 100 if value > 5 or (following and following[0].key == "%") else value

@@ -2,17 +2,36 @@
 
 `abnormal` is 1 when any region or `other` is 1.  A class is uncertain when nothing definite sets it.  Whatever the
 lines say against one another is a reason for review.
+
+A line is interpreted twice at most: its verdict (what labels need) whenever it is met for the first time, its
+detail (what explanations need) only when somebody asks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
-from labeler.patterns import words_of
-from labeler.pipe.anchors import UNATTACHED, Clauses
+from labeler.pipe.anchors import UNATTACHED, Clauses, Hit
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+
+Said = tuple[str, str | None]  # a finding and its side
+
+
+class Verdict(NamedTuple):
+    """What a line contributes to the labels of whatever report it stands in."""
+
+    definite: int  # regions with a present finding, one bit each
+    uncertain: int  # regions with an uncertain finding
+    present: frozenset[Said]
+    absent: frozenset[Said]
+    reasons: frozenset[str]
+    conclusion_normal: bool
+    historical: bool  # findings that are not about this film
+    section: str  # in force after the line
+    topic: str | None  # structure named by a heading line, for the lines below
 
 
 class RawMention(NamedTuple):
@@ -42,160 +61,178 @@ class NormalStatement(NamedTuple):
     rule: str
 
 
-class LineResult(NamedTuple):
-    """All that a line contributes, whatever report it stands in."""
+class Detail(NamedTuple):
+    """Every word behind a line's verdict."""
 
-    template_key: str
-    definite: int  # regions with a present finding, one bit each
-    uncertain: int  # regions with an uncertain finding
-    present: frozenset[tuple[str, str | None]]  # findings present, with side
-    absent: frozenset[tuple[str, str | None]]
-    reasons: frozenset[str]
-    conclusion_normal: bool
     mentions: tuple[RawMention, ...]
     normal: tuple[NormalStatement, ...]
     residue: tuple[tuple[int, int], ...]
     not_assessable: frozenset[str]
     region: str | None
-    section: str  # in force after the line
-    topic: str | None  # structure named by a heading line, for the lines below
-    suspended: bool  # the section carries over although it is not about this film
 
 
-EMPTY = frozenset[str]()
+_NONE: frozenset[Said] = frozenset()
+_NO_REASONS: frozenset[str] = frozenset()
 
 
 class Interpolator:
-    """Turns anchored, asserted clauses into a LineResult."""
+    """Turns anchored, asserted clauses into a verdict, and into detail on request."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
 
-    def line(self, text: str, clauses: Clauses, said: Assertions, doubt: bool, section: str, topic: str | None) -> LineResult:
-        """Interpret one line; `section` and `topic` are the context it was read in."""
+    def verdict(self, clauses: Clauses, said: Assertions, doubt: bool, section: str) -> Verdict:
+        """What a line means for the labels; `section` is the one it was read in."""
         items = clauses.items
-        reasons = set(said.reasons)
+        reasons = said.reasons
         if doubt:
             reasons.add("ambiguous_repair")
         definite = uncertain = 0
-        present: set[tuple[str, str | None]] = set()
-        absent: set[tuple[str, str | None]] = set()
-        mentions: list[RawMention] = []
-        normal: list[NormalStatement] = []
+        present: set[Said] = set()
+        absent: set[Said] = set()
+        historical = False
         conclusion_normal = False
-        weak = self._weak_generics(clauses)
-        for k in sorted(clauses.hits):
-            in_conclusion = section == "conclusion" and not clauses.headings
-            in_conclusion = in_conclusion or (said.conclusion_from is not None and k > said.conclusion_from)
-            for hit in clauses.hits[k]:
-                sense = hit.sense
-                if sense is UNATTACHED:
+        for k, hit in self._hits(clauses):
+            assertion, sense = hit.assertion, hit.sense
+            if sense.finding is None:
+                conclusion_normal = conclusion_normal or self._calls_film_normal(clauses, said, k, hit, section)
+            elif assertion == "present" or assertion == "uncertain":
+                bit = self.bits[sense.region or "other"]
+                present.add((sense.finding, hit.side))
+                if assertion == "uncertain":
+                    uncertain |= bit
                     continue
-                cue = None if hit.cue is None else (items[hit.cue].start, items[hit.cue].end)
-                if sense.finding is None:
-                    if hit.assertion != "present":
-                        continue
-                    regions = sense.covers or ((hit.structure.region,) if hit.structure is not None else ())
-                    clears = hit.structure.clears if hit.structure is not None else ()
-                    if sense.whole_film or (hit.structure is None and not sense.covers):
-                        regions = tuple(self.lexicon.rules.regions) if sense.whole_film else ()
-                        conclusion_normal = conclusion_normal or in_conclusion or sense.whole_film
-                    elif in_conclusion and len(self._regions_said(clauses, k)) > 1:
-                        conclusion_normal = True
-                    normal.append(NormalStatement(hit.start, hit.end, regions, clears, sense.rule))
-                    continue
-                region = sense.region or "other"
-                if hit.structure is not None and sense.region is None:
-                    region = hit.structure.region
-                if k in weak and hit.assertion in ("present", "uncertain"):
-                    continue
-                assertion = hit.assertion
-                unit = items[k].unit
-                generic = unit is not None and unit.generic
-                if assertion == "present":
-                    definite |= self.bits[region]
-                    present.add((sense.finding, hit.side))
-                    if items[k].guess:
-                        reasons.add("uncertain_repair")
-                    if generic and hit.structure is None:
-                        reasons.add("unspecified")
-                elif assertion == "uncertain":
-                    uncertain |= self.bits[region]
-                    present.add((sense.finding, hit.side))
-                elif assertion == "absent":
-                    absent.add((sense.finding, hit.side))
-                    if generic and in_conclusion and (hit.structure is None or len(self._regions_said(clauses, k)) > 1):
-                        conclusion_normal = True
-                elif assertion == "not_assessable":
-                    said.not_assessable.add(region)
-                    assertion = "absent"
-                if assertion == "excluded":
-                    assertion = "historical"
-                repair, score = self._repair(items, hit.item, hit.anchor)
-                mentions.append(
-                    RawMention(
-                        hit.start, hit.end, sense.finding, region, hit.side, hit.location, sense.rule, sense.layer,
-                        assertion, cue, repair, score,
-                    )
-                )  # fmt: skip
-        residue = self._residue(clauses, said)
-        if any(items[k].kind == UNKNOWN for k in residue):
-            reasons.add("residue")
-        if any(k in clauses.unattached and k not in said.residue for k in residue):
-            reasons.add("unattached_sign")
-        heading_only = self._heading_topic(clauses)
-        ends_open = bool(clauses.headings) and all(item.kind == PUNCT for item in items[clauses.headings[-1] + 1 :])
-        section_after = said.section if (said.section in SECTIONS_ABOUT_THE_FILM or ends_open) else "description"
-        if section not in SECTIONS_ABOUT_THE_FILM and not clauses.headings:
-            section_after = section
-        return LineResult(
-            " ".join(words_of(text)), definite, uncertain, frozenset(present), frozenset(absent), frozenset(reasons), conclusion_normal,
-            tuple(mentions), tuple(normal),
-            tuple((items[k].start, items[k].end) for k in residue),
-            frozenset(said.not_assessable), self._region(clauses, topic), section_after, heading_only,
-            section_after not in SECTIONS_ABOUT_THE_FILM,
+                definite |= bit
+                if items[k].guess:
+                    reasons.add("uncertain_repair")
+                if hit.structure is None and items[k].unit.generic:  # type: ignore[union-attr]
+                    reasons.add("unspecified")
+            elif assertion == "absent":
+                absent.add((sense.finding, hit.side))
+                if not conclusion_normal:
+                    conclusion_normal = self._calls_film_normal(clauses, said, k, hit, section)
+            elif assertion == "not_assessable":
+                reasons.add("not_assessable")
+            else:
+                historical = True
+        if said.not_assessable:
+            reasons.add("not_assessable")
+        for k in self._residue(clauses, said):
+            if items[k].kind == UNKNOWN:
+                reasons.add("residue")
+            elif k in clauses.unattached and k not in said.residue:
+                reasons.add("unattached_sign")
+        return Verdict(
+            definite, uncertain, frozenset(present) if present else _NONE, frozenset(absent) if absent else _NONE,
+            frozenset(reasons) if reasons else _NO_REASONS, conclusion_normal, historical,
+            self._section_after(clauses, said, section), self._heading_topic(clauses),
         )  # fmt: skip
 
-    def _weak_generics(self, clauses: Clauses) -> set[int]:
-        """Generic words ("tổn thương") that only introduce the finding right after them."""
-        out: set[int] = set()
+    def detail(self, clauses: Clauses, said: Assertions, topic: str | None) -> Detail:
+        """Mentions, normal statements and residue of a line."""
         items = clauses.items
-        for k in clauses.hits:
-            unit = items[k].unit
-            if unit is None or not unit.generic:
+        mentions: list[RawMention] = []
+        normal: list[NormalStatement] = []
+        not_assessable = set(said.not_assessable)
+        for _, hit in self._hits(clauses):
+            sense = hit.sense
+            if sense.finding is None:
+                if hit.assertion == "present":
+                    regions = sense.covers or ((hit.structure.region,) if hit.structure is not None else ())
+                    if sense.whole_film:
+                        regions = tuple(self.lexicon.rules.regions)
+                    clears = hit.structure.clears if hit.structure is not None else ()
+                    normal.append(NormalStatement(hit.start, hit.end, regions, clears, sense.rule))
                 continue
-            for j in range(k + 1, min(k + 5, len(items))):
-                other = items[j].unit
-                if clauses.segment[j] != clauses.segment[k] or items[j].kind == CUE:
-                    break
-                if items[j].kind == SIGN and other is not None:
-                    if not other.generic and any(h.sense.finding for h in clauses.hits.get(j, ())):
-                        out.add(k)
-                    break
-        return out
+            region = sense.region or "other"
+            assertion = hit.assertion
+            if assertion == "not_assessable":
+                not_assessable.add(region)
+                assertion = "absent"
+            elif assertion == "excluded":
+                assertion = "historical"
+            cue = None if hit.cue is None else (items[hit.cue].start, items[hit.cue].end)
+            repair, score = _repair(items, hit.item, hit.anchor)
+            mentions.append(
+                RawMention(
+                    hit.start, hit.end, sense.finding, region, hit.side, hit.location, sense.rule, sense.layer,
+                    assertion, cue, repair, score,
+                )
+            )  # fmt: skip
+        residue = tuple((items[k].start, items[k].end) for k in self._residue(clauses, said))
+        return Detail(tuple(mentions), tuple(normal), residue, frozenset(not_assessable), self._region(clauses, topic))
 
-    def _regions_said(self, clauses: Clauses, k: int) -> set[str]:
-        return {hit.structure.region for hit in clauses.hits[k] if hit.structure is not None}
+    def _hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
+        """Hits that say something, in text order."""
+        items = clauses.items
+        for k in sorted(clauses.hits):
+            unit = items[k].unit
+            introduces = unit is not None and unit.generic and self._introduces(clauses, k)
+            for hit in clauses.hits[k]:
+                if hit.sense is UNATTACHED:
+                    continue
+                if introduces and hit.assertion in ("present", "uncertain"):
+                    continue
+                yield k, hit
 
-    def _repair(self, items: list[Item], item: int, anchor: int | None) -> tuple[str | None, float]:
-        used = [items[item]] if anchor is None else [items[i] for i in sorted((item, anchor))]
-        cost = sum(i.cost for i in used)
-        if cost < 0.02:
-            return None, 1.0
-        return " … ".join(i.unit.text for i in used if i.unit is not None), round(max(0.0, 1 - cost), 3)
+    def _introduces(self, clauses: Clauses, k: int) -> bool:
+        """Whether a generic word ("tổn thương") only introduces the finding right after it."""
+        items = clauses.items
+        for j in range(k + 1, min(k + 5, len(items))):
+            other = items[j].unit
+            if clauses.segment[j] != clauses.segment[k] or items[j].kind == CUE:
+                return False
+            if items[j].kind == SIGN and other is not None:
+                return not other.generic and any(hit.sense.finding for hit in clauses.hits.get(j, ()))
+        return False
+
+    def _calls_film_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> bool:
+        """Whether a statement calls the film as a whole normal: outright, or of everything in the conclusion."""
+        sense = hit.sense
+        if sense.finding is None:
+            if hit.assertion != "present":
+                return False
+            if sense.whole_film:
+                return True
+        else:
+            unit = clauses.items[k].unit
+            if unit is None or not unit.generic:
+                return False
+        concluding = (section == "conclusion" and not clauses.headings) or (
+            said.conclusion_from is not None and k > said.conclusion_from
+        )
+        if not concluding:
+            return False
+        regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
+        return len(regions) > 1 or (hit.structure is None and not sense.covers)
 
     def _residue(self, clauses: Clauses, said: Assertions) -> list[int]:
-        items = clauses.items
-        out = {k for k, item in enumerate(items) if item.kind == UNKNOWN and not said.excluded[k] and k not in said.denied}
-        for k in clauses.unattached:
-            if not said.excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
-                out.add(k)
-        out.update(k for k in said.residue if not said.excluded[k])
-        return sorted(out)
+        """Items that nothing explains, unless they are not about this film or their existence is denied."""
+        items, excluded = clauses.items, said.excluded
+        out = [k for k, item in enumerate(items) if item.kind == UNKNOWN and not excluded[k] and k not in said.denied]
+        if clauses.unattached or said.residue:
+            found = set(out)
+            for k in clauses.unattached:
+                if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
+                    found.add(k)
+            found.update(k for k in said.residue if not excluded[k])
+            return sorted(found)
+        return out
+
+    def _section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
+        """Headings alone in their line rule the lines below; one with a text after it rules its own line."""
+        if not clauses.headings:
+            return section
+        if said.section in SECTIONS_ABOUT_THE_FILM:
+            return said.section
+        ends_open = all(item.kind == PUNCT for item in clauses.items[clauses.headings[-1] + 1 :])
+        return said.section if ends_open else "description"
 
     def _heading_topic(self, clauses: Clauses) -> str | None:
         """The structure a line names when it says nothing else ("Màng phổi:")."""
+        if clauses.hits:
+            return None
         found: str | None = None
         for item in clauses.items:
             if item.kind == STRUCTURE and item.unit is not None and item.unit.structure is not None:
@@ -205,13 +242,20 @@ class Interpolator:
         return found
 
     def _region(self, clauses: Clauses, topic: str | None) -> str | None:
+        """The region that a line speaks of first."""
         for k, item in enumerate(clauses.items):
             if item.kind == STRUCTURE and item.unit is not None and item.unit.structure is not None:
                 return item.unit.structure.region
-            if item.kind == SIGN:
-                for hit in clauses.hits.get(k, ()):
-                    if hit.structure is not None:
-                        return hit.structure.region
-                    if hit.sense.region is not None:
-                        return hit.sense.region
+            for hit in clauses.hits.get(k, ()):
+                if hit.sense.region is not None:
+                    return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
+
+
+def _repair(items: list[Item], item: int, anchor: int | None) -> tuple[str | None, float]:
+    """How a misspelt mention was read, and 1 minus the cost of reading it so."""
+    used = [items[item]] if anchor is None else [items[i] for i in sorted((item, anchor))]
+    cost = sum(i.cost for i in used)
+    if cost < 0.02:
+        return None, 1.0
+    return " … ".join(i.unit.text for i in used if i.unit is not None), round(max(0.0, 1 - cost), 3)

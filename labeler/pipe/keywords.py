@@ -69,6 +69,9 @@ class Matcher:
         self.trie: Node = lexicon.trie
         self.speller = speller
         self.confusable = lexicon.confusable
+        # words that stand beside a literal number in some phrase
+        self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
+        self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
         self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
 
     def match(self, tokens: list[Token], unmarked: bool = False) -> tuple[list[Item], bool]:
@@ -85,6 +88,20 @@ class Matcher:
                 return again, doubt2
         return items, doubt
 
+    def minds_digits(self, items: list[Item], tokens: list[Token]) -> bool:
+        """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
+        if any(item.unit is not None and item.unit.above is not None for item in items):
+            return True
+        for i, (_, _, reading) in enumerate(tokens):
+            if any(ch.isdigit() for ch in reading.key):
+                if not reading.number or not reading.key[0].isdigit():
+                    return True
+                before = tokens[i - 1][2].key if i else ""
+                after = tokens[i + 1][2].key if i + 1 < len(tokens) else ""
+                if before in self._before_digits or after in self._after_digits:
+                    return True
+        return False
+
     def _rejoined(self, tokens: list[Token], unknown: list[Item]) -> list[Token]:
         """Tokens with two neighbours put together where a syllable was split in two ("phổ i")."""
         first = {item.first for item in unknown}
@@ -94,11 +111,11 @@ class Matcher:
         while i < len(tokens):
             if i + 1 < len(tokens) and (i in first or i + 1 in first):
                 a, b = tokens[i], tokens[i + 1]
-                if a.reading.word and b.reading.word and not a.reading.number and not b.reading.number and b.start - a.end == 1:
-                    read = self.speller.read(a.reading.key + b.reading.key)
+                if a[2].word and b[2].word and not a[2].number and not b[2].number and b[0] - a[1] == 1:
+                    read = self.speller.read(a[2].key + b[2].key)
                     if len(read) == 1 and any(c.cost == 0 and not c.context for c in read[0][2].candidates):
                         joined = tuple(Candidate(c.words, c.cost + LOST_MARKS) for c in read[0][2].candidates)
-                        out.append(Token(a.start, b.end, Reading(read[0][2].key, joined, None)))
+                        out.append((a[0], b[1], Reading(read[0][2].key, joined, None)))
                         i += 2
                         changed = True
                         continue

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.patterns import word_key
+from labeler.text import normalize
+
+MAX_EDGES = 200_000
 
 _BULLET = re.compile(r"[ ]*(?:[-+*•>~=_]+(?=[\s\w(]|$)|(?:\d{1,2}|[a-eA-E])[.)/](?=\s|[^\W\d])|\((?:\d|[a-e])\)|[IVX]{1,4}[.)](?=\s))[ ]*")
 _INLINE = re.compile(
@@ -32,32 +35,62 @@ class Line(NamedTuple):
     bullet: bool
 
 
+class Edge(NamedTuple):
+    """What the joining of lines needs to know of one: its first and last words, and how it begins and ends."""
+
+    first: str
+    last: str
+    comma: bool
+    bullet: bool
+    upper: bool
+    blank: bool
+
+
 class Splitter:
-    """Splits a normalised text into lines, joining those that a stray break has cut inside a phrase."""
+    """Splits a text into lines, joining those that a stray break has cut inside a phrase."""
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._follows = lexicon.follows
         self._openers = _openers(lexicon)
-        self._edges: dict[str, tuple[str, str, bool]] = {}
+        self._edges: dict[str, Edge] = {}
+
+    def groups(self, text: str) -> list[tuple[int, str]]:
+        """Raw lines with their offsets, those that belong together joined (break included); blank ones left out."""
+        out: list[tuple[int, str]] = []
+        edges = self._edges
+        at = 0
+        before: Edge | None = None
+        for raw in text.split("\n"):
+            edge = edges.get(raw)
+            if edge is None:
+                edge = self._edge(raw)
+            if edge.blank:
+                before = None
+            elif edge.bullet or before is None or not self._open(before, edge, text):
+                out.append((at, raw))
+                before = edge
+            else:
+                start, held = out[-1]
+                out[-1] = (start, text[start : at + len(raw)])
+                before = edge
+            at += len(raw) + 1
+        return out
 
     def split(self, text: str) -> list[Line]:
-        """Lines in order; empty ones are left out."""
+        """Items of a normalised line: more than one where bullets, numbers or markup part it."""
         lines: list[Line] = []
         at = 0
         for raw in text.split("\n"):
             if raw and not raw.isspace():
                 self._items(raw, at, lines)
             at += len(raw) + 1
-        if len(lines) > 1:
-            mixed = not (text.islower() or text.isupper())
-            lines = self._join(text, lines, mixed)
         return lines
 
     def _items(self, raw: str, at: int, out: list[Line]) -> None:
         m = _BULLET.match(raw)
         start = m.end() if m else 0
-        dashed = bool(m and m.group().strip()[:1] in ("-", "+") if m else False)
         bullet = m is not None
+        dashed = m is not None and m.group().strip()[:1] in ("-", "+")
         if "-" in raw or "+" in raw or "•" in raw or "*" in raw or ". " in raw:
             for cut in (_DASH_INLINE if dashed else _INLINE).finditer(raw, start):
                 if cut.start() > start and _is_cut(raw, start, cut):
@@ -65,37 +98,29 @@ class Splitter:
                     start, bullet = cut.end(), True
         _add(raw, start, len(raw), at, bullet, out)
 
-    def _join(self, text: str, lines: list[Line], mixed: bool) -> list[Line]:
-        out = [lines[0]]
-        for line in lines[1:]:
-            before = out[-1]
-            if not line.bullet and self._open(text[before.start : before.end], text[line.start : line.end], mixed):
-                out[-1] = Line(before.start, line.end, before.bullet)
-            else:
-                out.append(line)
-        return out
-
-    def _open(self, before: str, after: str, mixed: bool) -> bool:
+    def _open(self, before: Edge, after: Edge, text: str) -> bool:
         """Whether a line break between two lines falls inside a phrase."""
-        if mixed and after[0].isupper():
+        if after.upper and not text.isupper():
             return False
-        first, _, _ = self._edge(after)
-        _, last, comma = self._edge(before)
-        return comma or last in self._openers or (last, first) in self._follows
+        return before.comma or before.last in self._openers or (before.last, after.first) in self._follows
 
-    def _edge(self, line: str) -> tuple[str, str, bool]:
-        found = self._edges.get(line)
-        if found is None:
-            first, last = _FIRST.search(line), _LAST.search(line)
-            found = (
-                word_key(first.group()) if first else "",
-                word_key(last.group(1)) if last else "",
-                line.rstrip().endswith(","),
-            )
-            if len(self._edges) > 100_000:
-                self._edges.clear()
-            self._edges[line] = found
-        return found
+    def _edge(self, raw: str) -> Edge:
+        line = normalize(raw).text.strip()
+        bullet = _BULLET.match(line)
+        first = _FIRST.search(line, bullet.end() if bullet else 0)
+        last = _LAST.search(line)
+        edge = Edge(
+            word_key(first.group()) if first else "",
+            word_key(last.group(1)) if last else "",
+            line.endswith(","),
+            bullet is not None,
+            first is not None and first.group()[0].isupper(),
+            first is None,
+        )
+        if len(self._edges) >= MAX_EDGES:
+            self._edges.clear()
+        self._edges[raw] = edge
+        return edge
 
 
 def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:

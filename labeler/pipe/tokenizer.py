@@ -7,7 +7,6 @@ words are a layer on top (`labeler.words`).  What a token can stand for is read 
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from labeler.spelling import Candidate, Reading, Speller
 
@@ -19,21 +18,20 @@ _CHUNK = re.compile(
     r"|[^\w\s]|_"
 )
 
-
-class Token(NamedTuple):
-    """A token of a normalised text: its span there and how it reads."""
-
-    start: int
-    end: int
-    reading: Reading
+Token = tuple[int, int, Reading]  # start and end in the normalised text, and how it reads
+MAX_CHUNKS = 200_000
 
 
 class Tokenizer:
-    """Splits normalised text into tokens; non-destructive: what lies between tokens is white space."""
+    """Splits normalised text into tokens; non-destructive: what lies between tokens is white space.
+
+    Everything between two blanks is analysed once per distinct string.
+    """
 
     def __init__(self, speller: Speller) -> None:
         self.speller = speller
         self._signs: dict[str, Reading] = {}
+        self._chunks: dict[str, tuple[Token, ...]] = {}
 
     def tokenize(self, text: str) -> list[Token]:
         """All tokens in order."""
@@ -43,31 +41,51 @@ class Tokenizer:
             chunk = m.group()
             at = m.start()
             if chunk[0].isalnum():
-                for start, end, reading in read(chunk):
-                    out.append(Token(at + start, at + end, reading))
+                out += [(at + start, at + end, reading) for start, end, reading in read(chunk)]
             else:
-                sign = self._signs.get(chunk)
-                if sign is None:
-                    sign = self._signs[chunk] = Reading(chunk, (Candidate((chunk,)),), chunk, word=False)
-                out.append(Token(at, m.end(), sign))
+                out.append((at, m.end(), self._sign(chunk)))
         return out
 
+    def matchable(self, text: str) -> list[Token]:
+        """Tokens that take part in matching: all but hyphens and points inside a word ("X-quang", "p.quản")."""
+        out: list[Token] = []
+        chunks = self._chunks
+        at = 0
+        for chunk in text.split(" "):
+            if chunk:
+                tokens = chunks.get(chunk)
+                if tokens is None:
+                    tokens = _without_glue(chunk, self.tokenize(chunk))
+                    if len(chunks) >= MAX_CHUNKS:
+                        chunks.clear()
+                    chunks[chunk] = tokens
+                for start, end, reading in tokens:
+                    out.append((at + start, at + end, reading))
+                at += len(chunk)
+            at += 1
+        return out
 
-def matchable(text: str, tokens: list[Token]) -> list[Token]:
-    """Tokens that take part in matching: all but hyphens and points inside a word ("X-quang", "p.quản")."""
-    if "-" not in text and "." not in text:
-        return tokens
+    def _sign(self, chunk: str) -> Reading:
+        sign = self._signs.get(chunk)
+        if sign is None:
+            sign = self._signs[chunk] = Reading(chunk, (Candidate((chunk,)),), chunk, word=False)
+        return sign
+
+
+def _without_glue(text: str, tokens: list[Token]) -> tuple[Token, ...]:
+    if len(tokens) < 3:
+        return tuple(tokens)
     out: list[Token] = []
     last = len(tokens) - 1
     for i, token in enumerate(tokens):
-        key = token.reading.key
-        if (key == "-" or key == ".") and 0 < i < last:
+        start, end, reading = token
+        if (reading.key == "-" or reading.key == ".") and 0 < i < last:
             before, after = tokens[i - 1], tokens[i + 1]
-            if before.end == token.start and after.start == token.end and before.reading.word and after.reading.word:
-                if key == "-" and not (before.reading.number and after.reading.number):
+            if before[1] == start and after[0] == end and before[2].word and after[2].word:
+                if reading.key == "-" and not (before[2].number and after[2].number):
                     continue
-                short = before.end - before.start <= 2 and not before.reading.number
-                if key == "." and short and (text[after.start].islower() or before.end - before.start == 1):
+                length = before[1] - before[0]
+                if reading.key == "." and length <= 2 and not before[2].number and (text[after[0]].islower() or length == 1):
                     continue
         out.append(token)
-    return out
+    return tuple(out)

@@ -1,0 +1,110 @@
+"""Report corpora for the benchmarks, drawn from small grammars: no two runs and no two machines differ."""
+
+from __future__ import annotations
+
+import random
+from itertools import product
+
+SIDES = ("phải", "trái", "hai bên", "(P)", "(T)")
+ZONES = ("thùy trên", "thùy dưới", "thùy giữa", "đáy", "đỉnh", "hạ đòn", "1/3 giữa", "cạnh tim")
+WALL = [
+    *("Không thấy bất thường xương lồng ngực.", "Khung xương lồng ngực cân đối.", "Xương và phần mềm thành ngực bình thường."),
+    *(f"Gãy cung {arc} xương sườn {n} {side}." for arc in ("trước", "bên", "sau") for n in range(2, 11) for side in SIDES[:2]),
+    *(f"Gãy 1/3 {part} xương đòn {side}{tail}" for part in ("ngoài", "giữa", "trong") for side in SIDES for tail in (".", " di lệch.", " đã KHX.")),
+]  # fmt: skip
+PLEURA = [
+    *("Không thấy hình tràn dịch, tràn khí màng phổi.", "Góc sườn hoành hai bên nhọn.", "Màng phổi hai bên không dày, không dính."),
+    *(f"Tràn {what} màng phổi {side} lượng {much}." for what in ("dịch", "khí", "máu") for side in SIDES for much in ("ít", "vừa", "nhiều")),
+    *(f"{how} góc sườn hoành {side}." for how in ("Tù", "Mờ", "Mất", "Tù nhẹ") for side in SIDES),
+]  # fmt: skip
+LUNG = [
+    *("Hai trường phổi sáng, không thấy tổn thương khu trú.", "Nhu mô phổi hai bên sáng đều.", "Rốn phổi hai bên không đậm."),
+    *(f"{what} {zone} phổi {side}{tail}" for what in ("Đám mờ", "Nốt mờ", "Dải xơ", "Đông đặc", "Nốt vôi hóa") for zone in ZONES
+      for side in SIDES for tail in (".", ", theo dõi lao.", ", bờ rõ.")),
+]  # fmt: skip
+HEART = [
+    *("Hình tim và trung thất không thấy bất thường.", "Bóng tim không to, quai ĐMC không vồng.", "Trung thất cân đối, không rộng."),
+    *(f"{who} {how}, {arch}." for who in ("Bóng tim", "Hình tim", "Tim") for how in ("không to", "to", "hơi to", "to toàn bộ")
+      for arch in ("quai ĐMC vồng", "quai động mạch chủ vôi hóa", "cung động mạch phổi không giãn")),
+]  # fmt: skip
+DIAPHRAGM = ["Vòm hoành hai bên đều, rõ nét.", "Cơ hoành hai bên nhẵn.", "Vòm hoành phải cao.", "Không thấy liềm hơi dưới vòm hoành."]
+REGIONS = (WALL, PLEURA, LUNG, HEART, DIAPHRAGM)
+
+
+def redundant(n: int = 10_002, distinct: int = 1_500, seed: int = 1) -> list[str]:
+    """(a) `n` reports of which about `distinct` differ, some far more frequent than others (the paper's corpus)."""
+    rng = random.Random(seed)
+    pool = list(dict.fromkeys(_report(rng) for _ in range(distinct * 2)))[:distinct]
+    weights = [1 / (rank + 1) for rank in range(len(pool))]
+    out = pool + rng.choices(pool, weights, k=n - len(pool))
+    rng.shuffle(out)
+    return out
+
+
+def all_distinct(n: int, seed: int = 2) -> list[str]:
+    """(b) `n` different reports made of common lines."""
+    rng = random.Random(seed)
+    out: dict[str, None] = {}
+    while len(out) < n:
+        out[_report(rng)] = None
+    return list(out)
+
+
+def distinct_lines(n: int, seed: int = 3) -> list[str]:
+    """(c) `n` reports in which every line is different, one in twenty misspelt."""
+    rng = random.Random(seed)
+    used: set[str] = set()
+    out = []
+    for _ in range(n):
+        lines = []
+        for region in REGIONS:
+            line = _unheard(rng, region, used)
+            lines.append("- " + (misspell(rng, line) if rng.random() < 0.05 else line))
+        out.append("\n".join(lines))
+    return out
+
+
+def _report(rng: random.Random) -> str:
+    lines = []
+    for region in REGIONS:
+        usual = rng.random() < 0.75
+        lines.append("- " + (rng.choice(region[:3]) if usual else rng.choice(region)))
+    return "\n".join(lines)
+
+
+def _unheard(rng: random.Random, region: list[str], used: set[str]) -> str:
+    """A line of a region that was not used before: lines joined and measured differently each time."""
+    while True:
+        line = rng.choice(region).rstrip(".")
+        extra = rng.choice(
+            (
+                f", kích thước {rng.randint(3, 90)} x {rng.randint(3, 90)} mm",
+                f", so với phim ngày {rng.randint(1, 28)}/{rng.randint(1, 12)}/20{rng.randint(10, 26)} không thay đổi",
+                f", đường kính khoảng {rng.randint(3, 90)},{rng.randint(1, 9)} cm",
+                f", cách bờ {rng.choice(('trên', 'dưới', 'trong', 'ngoài'))} {rng.randint(3, 900)} mm",
+            )
+        )
+        line = line + extra + "."
+        if line not in used:
+            used.add(line)
+            return line
+
+
+def misspell(rng: random.Random, line: str) -> str:
+    """One typing slip in one word: a letter doubled, dropped or swapped."""
+    words = line.split(" ")
+    places = [i for i, word in enumerate(words) if len(word) > 3 and word.isalpha()]
+    if not places:
+        return line
+    i = rng.choice(places)
+    word = words[i]
+    at = rng.randrange(1, len(word) - 1)
+    words[i] = rng.choice(
+        (word[:at] + word[at] + word[at:], word[:at] + word[at + 1 :], word[:at] + word[at + 1] + word[at] + word[at + 2 :])
+    )
+    return " ".join(words)
+
+
+def count_regions() -> int:
+    """How many different reports the grammar can make."""
+    return sum(1 for _ in product(range(len(REGIONS)), range(1)))
