@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar, get_args
 
@@ -71,6 +71,7 @@ class Located(Generic[T]):
         return Problem(self.file, line, start + column, message)
 
 
+@cache
 def builtin_path() -> Path:
     """The shipped rules: beside the package in a checkout or editable install, else in the wheel's `_data`."""
     here = Path(__file__).resolve().parent
@@ -127,15 +128,17 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[Problem] = []
+        self._info_places: dict[tuple[str | int, ...], Place] = {}
 
     def read(self, seen: tuple[Path, ...]) -> RuleSet | None:
         folder = self.folder
         info_file = folder / "ruleset.yaml"
         if not folder.is_dir():
-            self.problems.append(Problem(str(folder), 1, 1, "no such folder of rules; `vnlabel rules new DIR` writes one"))
+            hint = "it is a file; name its folder" if folder.exists() else "--rules takes a folder with a ruleset.yaml"
+            self.problems.append(Problem(str(folder), 1, 1, f"no such folder of rules; {hint}"))
             return None
         if not info_file.is_file():
-            self.problems.append(Problem(str(info_file), 1, 1, "missing: a rule set needs a ruleset.yaml with name and version"))
+            self.problems.append(Problem(_shown(info_file), 1, 1, "missing: a rule set needs a ruleset.yaml with name and version"))
             return None
         digest = hashlib.sha256()
         info = self._info(info_file, digest)
@@ -156,15 +159,17 @@ class _Reader:
 
     def _info(self, file: Path, digest: Any) -> schema.RuleSetInfo | None:
         data, places = self._parse(file, digest)
+        self._info_places = places
         if not isinstance(data, dict):
-            self.problems.append(Problem(str(file), 1, 1, "a ruleset.yaml is a mapping with name and version"))
+            self.problems.append(Problem(_shown(file), 1, 1, "a ruleset.yaml is a mapping with name and version"))
             return None
         return self._validate(schema.RuleSetInfo, data, str(file), places, ())
 
     def _base(self, extends: str, file: Path, seen: tuple[Path, ...]) -> RuleSet | None:
         folder = builtin_path() if extends == BUILTIN else (file.parent / extends)
         if folder.resolve() in seen:
-            self.problems.append(Problem(str(file), 1, 1, f"extends: {extends} leads back to this set"))
+            line, column = self._info_places.get(("extends",), (1, 1))
+            self.problems.append(Problem(_shown(file), line, column, f"extends: {extends} leads back to this set"))
             return None
         reader = _Reader(folder)
         base = reader.read(seen)
@@ -173,26 +178,28 @@ class _Reader:
 
     def _disable(self, base: RuleSet, info: schema.RuleSetInfo, file: Path) -> None:
         known = {key for kind in schema.KINDS for key in base.entries[kind]}
-        for name in info.disable:
+        for i, name in enumerate(info.disable):
             if name not in known:
-                self.problems.append(Problem(str(file), 1, 1, f"disable: no entry {name!r} in the set it extends{_nearest(name, known)}"))
+                line, column = self._info_places.get(("disable", i), (1, 1))
+                message = f"disable: no entry {name!r} in the set it extends{_nearest(name, known)}"
+                self.problems.append(Problem(_shown(file), line, column, message))
 
     def _document(self, file: Path, layer: str, entries: dict[str, dict[str, Located[Any]]], digest: Any) -> None:
         data, places = self._parse(file, digest)
         if data is None or data == "":
             return
         if not isinstance(data, dict):
-            self.problems.append(Problem(str(file), 1, 1, f"a rule file is a mapping of {', '.join(schema.KINDS)}"))
+            self.problems.append(Problem(_shown(file), 1, 1, f"a rule file is a mapping of {', '.join(schema.KINDS)}"))
             return
         for kind, items in data.items():
             line, column = places.get((kind,), (1, 1))
             if kind not in schema.KINDS:
                 message = f"unknown key {kind!r}{_nearest(kind, schema.KINDS)}"
-                self.problems.append(Problem(str(file), line, column, message))
+                self.problems.append(Problem(_shown(file), line, column, message))
                 continue
             if not isinstance(items, list):
                 if items:
-                    self.problems.append(Problem(str(file), line, column, f"{kind} must be a list of entries, each led by a dash"))
+                    self.problems.append(Problem(_shown(file), line, column, f"{kind} must be a list of entries, each led by a dash"))
                 continue
             model = get_args(schema.Document.model_fields[kind].annotation)[0]
             for i, item in enumerate(items):
@@ -300,8 +307,8 @@ def _compose(text: str) -> Node | None:
 
 
 def _shown(file: Path) -> str:
-    """A file's name as messages and explanations show it: relative to its folder's parent."""
-    return f"{file.parent.name}/{file.name}"
+    """A file's name as messages and explanations show it: as it was given, and rules/NAME for a shipped one."""
+    return f"rules/{file.name}" if file.parent == builtin_path() else str(file)
 
 
 def _nearest(name: str, choices: Any) -> str:
