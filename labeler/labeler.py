@@ -31,6 +31,8 @@ MAX_REPORTS = 50_000  # distinct reports remembered
 NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could not settle either
 
 
+_NO_REASONS: frozenset[str] = frozenset()
+_NOTHING: frozenset[Said] = frozenset()
 _DIGITS = str.maketrans("123456789", "000000000")
 
 
@@ -53,7 +55,7 @@ class Entry:
 
     __slots__ = (
         "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
-        "marked", "after",
+        "marked", "bullet", "after",
     )  # fmt: skip
     after: Context
 
@@ -62,7 +64,7 @@ class Entry:
         self.present: frozenset[Said] = frozenset()
         self.absent: frozenset[Said] = frozenset()
         self.reasons: frozenset[str] = frozenset()
-        self.conclusion_normal = self.historical = self.in_template = self.marked = False
+        self.conclusion_normal = self.historical = self.in_template = self.marked = self.bullet = False
         self.key = ""
 
     def add(self, verdict: Verdict, words: str) -> None:
@@ -203,23 +205,51 @@ class Labeler:
             if template is not None:
                 return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template[0], self)
         definite = uncertain = 0
+        conclusion_normal = False
+        reasons: frozenset[str] = _NO_REASONS
+        present: frozenset[Said] = _NOTHING
         for entry in entries:
             definite |= entry.definite
             uncertain |= entry.uncertain
+            if entry.reasons:
+                reasons |= entry.reasons
+            if entry.present:
+                present |= entry.present
+            if entry.conclusion_normal:
+                conclusion_normal = True
+        if present:
+            if conclusion_normal:
+                reasons |= {"conclusion_disagrees"}
+            if any(entry.absent and _contradict(present, entry.absent) for entry in entries):
+                reasons |= {"contradiction"}
+        if entries[-1].historical and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
+            reasons |= {"open_section"}
         labels, unsure = self._classes(definite, uncertain)
-        reasons = _reasons(entries)
-        status = REVIEW if reasons and any(reason not in NOT_FOR_REVIEW for reason in reasons) else AUTO
-        return LabeledReport(text, labels, status, "rules", unsure, reasons, None, self)
+        status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
+        return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self)
 
     def _read(self, text: str) -> tuple[list[Entry], bool]:
         """The entries of a text's lines, and whether it was read as typed without marks."""
-        groups = self.splitter.groups(text)
         unmarked = text.isascii() and "&" not in text and is_unmarked(text)
-        entries = self._entries(groups, unmarked)
+        entries = self._known(text, unmarked)
+        if entries is None:
+            entries = self._entries(self.splitter.groups(text), unmarked)
         if not unmarked and not any(entry.marked for entry in entries) and is_unmarked(normalize(text).text):
             unmarked = True
-            entries = self._entries(groups, unmarked)
+            entries = self._entries(self.splitter.groups(text), unmarked)
         return entries, unmarked
+
+    def _known(self, text: str, unmarked: bool) -> list[Entry] | None:
+        """The entries of a text of known lines, each with a bullet of its own: nothing to join, nothing to analyse."""
+        context = self._start[unmarked]
+        out: list[Entry] = []
+        for raw in text.split("\n"):
+            entry = context.memo.get(raw)
+            if entry is None or not entry.bullet:
+                return None
+            out.append(entry)
+            context = entry.after
+        return out
 
     def _entries(self, groups: list[tuple[int, str]], unmarked: bool) -> list[Entry]:
         context = self._start[unmarked]
@@ -244,7 +274,9 @@ class Labeler:
         sensitive = False
         normalized = normalize(raw.replace("\n", " "))
         text = normalized.text
-        for line in self.splitter.split(text):
+        lines = self.splitter.split(text)
+        entry.bullet = bool(lines) and lines[0].bullet
+        for line in lines:
             words = text[line.start : line.end]
             clauses, said, doubt, tokens = self._analyse(words, section, topic, context.unmarked)
             verdict = self.interpolator.verdict(clauses, said, doubt, section)
@@ -384,33 +416,9 @@ class Labeler:
         return Because(0, "not mentioned")
 
 
-def _reasons(entries: list[Entry]) -> tuple[str, ...]:
-    """Reason codes of a report: those of its lines, and what its lines say against one another."""
-    reasons: set[str] = set()
-    present: set[Said] = set()
-    conclusion_normal = False
-    for entry in entries:
-        if entry.reasons:
-            reasons |= entry.reasons
-        if entry.present:
-            present |= entry.present
-        conclusion_normal = conclusion_normal or entry.conclusion_normal
-    if present:
-        if conclusion_normal:
-            reasons.add("conclusion_disagrees")
-        if any(_contradicts(p, a) for entry in entries for a in entry.absent for p in present):
-            reasons.add("contradiction")
-    last = entries[-1]
-    if last.historical and last.after.section not in SECTIONS_ABOUT_THE_FILM:
-        reasons.add("open_section")
-    return tuple(sorted(reasons))
-
-
-def _contradicts(present: Said, absent: Said) -> bool:
+def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
     """Whether the same finding is both there and not, on the same side as far as the text says."""
-    if present[0] != absent[0]:
-        return False
-    return {present[1], absent[1]} != {"left", "right"}
+    return any(p[0] == a[0] and {p[1], a[1]} != {"left", "right"} for p in present for a in absent)
 
 
 def template_words(tokens: list[Token]) -> str:

@@ -66,18 +66,28 @@ class Candidate:
         return 0.0 if not self.context else 1.0 if self.cost < SLIP else 1.5
 
 
-@dataclass(frozen=True, slots=True)
+Way = tuple[Words, float, float]  # words, cost, guess
+
+
+def ways_of(candidates: tuple[Candidate, ...]) -> tuple[Way, ...]:
+    """Candidates as the matcher walks them."""
+    return tuple((c.words, c.cost, c.guess) for c in candidates)
+
+
 class Reading:
     """A typed word: its key, its candidates (none: unknown), and whether it is a number.
 
-    `plain` is the one word it stands for when there is no doubt at all.
+    `plain` is the one word it stands for when there is no doubt at all; `mixed` tells letters and digits together.
     """
 
-    key: str
-    candidates: tuple[Candidate, ...]
-    plain: str | None
-    number: bool = False
-    word: bool = True
+    __slots__ = ("key", "candidates", "plain", "number", "word", "ways", "mixed")
+
+    def __init__(
+        self, key: str, candidates: tuple[Candidate, ...], plain: str | None, number: bool = False, word: bool = True
+    ) -> None:
+        self.key, self.candidates, self.plain, self.number, self.word = key, candidates, plain, number, word
+        self.ways = ways_of(candidates)
+        self.mixed = any(ch.isdigit() for ch in key) and any(ch.isalpha() for ch in key)
 
 
 class Speller:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
 from labeler.pipe.tokenizer import Token
-from labeler.spelling import LOST_MARKS, Candidate, Reading, Speller
+from labeler.spelling import LOST_MARKS, Candidate, Reading, Speller, ways_of
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
 SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
@@ -25,6 +25,7 @@ Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real 
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
 
+_SEVERAL: Node = {}
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
@@ -93,9 +94,9 @@ class Matcher:
         if any(item.unit is not None and item.unit.above is not None for item in items):
             return True
         for i, (_, _, reading) in enumerate(tokens):
-            if any(ch.isdigit() for ch in reading.key):
-                if not reading.number or not reading.key[0].isdigit():
-                    return True
+            if reading.mixed:
+                return True
+            if reading.number and reading.key[0].isdigit():
                 before = tokens[i - 1][2].key if i else ""
                 after = tokens[i + 1][2].key if i + 1 < len(tokens) else ""
                 if before in self._before_digits or after in self._after_digits:
@@ -131,18 +132,26 @@ class Matcher:
         n = len(tokens)
         i = 0
         while i < n:
-            # the common case: every word stands for itself
+            # the common case: at every word, one reading at most goes on, and goes on as it is written
             node: Node | None = trie
             j = i
             unit: Unit | None = None
             last = i
             while j < n:
-                plain = tokens[j][2].plain
-                if plain is None or wide is not None and j in wide:
+                reading = tokens[j][2]
+                plain = reading.plain
+                if wide is not None and j in wide:
                     break
-                node = node.get(plain)  # type: ignore[union-attr]
-                if node is None:
+                if plain is not None:
+                    below = node.get(plain)  # type: ignore[union-attr]
+                else:
+                    below = self._only(node, reading)  # type: ignore[arg-type]
+                    if below is _SEVERAL:
+                        break
+                if below is None:
+                    node = None
                     break
+                node = below
                 j += 1
                 found = node.get(LEAF)
                 if found is not None:
@@ -152,7 +161,7 @@ class Matcher:
             cost = 0.0
             others: tuple[Unit, ...] = ()
             guess = False
-            if node is not None and j < n and (tokens[j][2].candidates or (wide is not None and j in wide)):
+            if node is not None and j < n:
                 options = self._options(tokens, i, wide)
                 if options:
                     unit, last, cost, others, unsure, guess = self._choose(options, unmarked)
@@ -180,6 +189,18 @@ class Matcher:
             i += 1
         return items, doubt
 
+    def _only(self, node: Node, reading: Reading) -> Node | None:
+        """The node below along the one reading that goes on; _SEVERAL if there are more, or one that is a repair."""
+        out: Node | None = None
+        for words, cost, _ in reading.ways:
+            below: Node | None = node.get(words[0])
+            if below is None:
+                continue
+            if out is not None or cost or len(words) > 1:
+                return _SEVERAL
+            out = below
+        return out
+
     def _shortened(self, tokens: list[Token], item: Item, stuck: int) -> Item | None:
         """A shorter phrase in place of the last one, if the words it gives up begin one that explains the next word.
 
@@ -206,19 +227,19 @@ class Matcher:
             if j >= len(tokens):
                 continue
             reading = tokens[j][2]
-            candidates = reading.candidates
+            ways = reading.ways
             if wide is not None and j in wide and reading.word and not reading.number:
-                candidates = self.speller.widened(reading)
-            for candidate in candidates:
+                ways = ways_of(self.speller.widened(reading))
+            for words, price, guess in ways:
                 below: Node | None = node
-                for word in candidate.words:
+                for word in words:
                     below = below.get(word)  # type: ignore[union-attr]
                     if below is None:
                         break
                 if below is not None:
-                    total = cost + candidate.cost
+                    total = cost + price
                     if total <= MAX_COST:
-                        stack.append((below, j + 1, total, guesses + candidate.guess))
+                        stack.append((below, j + 1, total, guesses + guess))
         return out
 
     def _choose(self, options: list[Option], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool]:
