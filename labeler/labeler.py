@@ -15,12 +15,12 @@ from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
-from labeler.pipe.keywords import Matcher
+from labeler.pipe.keywords import Match, Matcher
 from labeler.pipe.sections import Line, Splitter
-from labeler.pipe.tokenizer import Token, Tokenizer
+from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
-from labeler.spelling import Speller
+from labeler.spelling import Reading, Speller
 from labeler.text import Normalized, has_any_mark, is_unmarked, normalize
 
 if TYPE_CHECKING:
@@ -278,11 +278,11 @@ class Labeler:
         entry.bullet = bool(lines) and lines[0].bullet
         for line in lines:
             words = text[line.start : line.end]
-            clauses, said, doubt, tokens = self._analyse(words, section, topic, context.unmarked)
-            verdict = self.interpolator.verdict(clauses, said, doubt, section)
-            entry.add(verdict, template_words(tokens))
+            clauses, said, match = self._analyse(words, section, topic, context.unmarked)
+            verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
+            entry.add(verdict, template_words(match.tokens))
             section, topic = verdict.section, verdict.topic
-            sensitive = sensitive or blind == raw or self.matcher.minds_digits(clauses.items, tokens)
+            sensitive = sensitive or blind == raw or self.matcher.minds_digits(match)
         entry.marked = has_any_mark(text)
         entry.in_template = entry.key in self._template_lines
         entry.after = self._context(section, topic, context.unmarked)
@@ -308,15 +308,12 @@ class Labeler:
             context.memo.clear()
             context.blind.clear()
 
-    def _analyse(
-        self, line: str, section: str, topic: str | None, unmarked: bool
-    ) -> tuple[Clauses, Assertions, bool, list[Token]]:
+    def _analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Assertions, Match]:
         """One line in its context: tokens, phrases, structures, assertions."""
-        tokens = self.tokenizer.matchable(line)
-        items, doubt = self.matcher.match(tokens, unmarked)
-        clauses = Clauses(items)
-        self.anchorer.anchor(clauses, tokens, self.lexicon.structures[topic] if topic is not None else None)
-        return clauses, assert_line(clauses, section), doubt, tokens
+        match = self.matcher.match(self.tokenizer.readings(line), unmarked)
+        clauses = Clauses(match.items)
+        self.anchorer.anchor(clauses, match.tokens, self.lexicon.structures[topic] if topic is not None else None)
+        return clauses, assert_line(clauses, section), match
 
     def _classes(self, definite: int, uncertain: int) -> tuple[dict[str, int], tuple[str, ...]]:
         found = self._patterns.get((definite, uncertain))
@@ -340,9 +337,10 @@ class Labeler:
             normalized = normalize(raw.replace("\n", " "))
             for line in self.splitter.split(normalized.text):
                 words = normalized.text[line.start : line.end]
-                clauses, said, doubt, _ = self._analyse(words, section, topic, unmarked)
-                yield normalized, at, line, self.interpolator.detail(clauses, said, topic)
-                verdict = self.interpolator.verdict(clauses, said, doubt, section)
+                clauses, said, match = self._analyse(words, section, topic, unmarked)
+                spans = joined_spans(self.tokenizer.spans(words), match.joins)
+                yield normalized, at, line, self.interpolator.detail(clauses, said, spans, topic)
+                verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
                 section, topic = verdict.section, verdict.topic
 
     def explain(self, report: LabeledReport) -> Explanation:
@@ -421,9 +419,19 @@ def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
     return any(p[0] == a[0] and {p[1], a[1]} != {"left", "right"} for p in present for a in absent)
 
 
-def template_words(tokens: list[Token]) -> str:
+def template_words(tokens: list[Reading]) -> str:
     """The words and numbers of a line, as templates are compared."""
-    return " ".join([reading.key for _, _, reading in tokens if reading.word])
+    return " ".join([reading.key for reading in tokens if reading.word])
+
+
+def joined_spans(spans: list[tuple[int, int]], joins: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Spans of tokens after some were put together with their right neighbours."""
+    if not joins:
+        return spans
+    swallowed = {i + 1 for i in joins}
+    return [
+        (start, spans[i + 1][1] if i in joins else end) for i, (start, end) in enumerate(spans) if i not in swallowed
+    ]
 
 
 def _template_lines(lexicon: Lexicon) -> frozenset[str]:

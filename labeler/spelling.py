@@ -108,8 +108,13 @@ class Speller:
         return out
 
     @cached_property
-    def _skeletons(self) -> list[str]:
-        return [s for s in self._by_skeleton if len(s) > 1]
+    def _by_length(self) -> dict[int, list[str]]:
+        """Bare syllables that are one letter longer or shorter at most than a given length."""
+        out: dict[int, list[str]] = {}
+        for bare in self._by_skeleton:
+            for length in (len(bare) - 1, len(bare), len(bare) + 1):
+                out.setdefault(length, []).append(bare)
+        return {n: [bare for bare in near if len(bare) > 1] for n, near in out.items()}
 
     def read(self, chunk: str) -> tuple[tuple[int, int, Reading], ...]:
         """Pieces of a typed chunk of letters and digits: (start, end, reading) each."""
@@ -226,7 +231,7 @@ class Speller:
         out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
-        for near, distance, _ in process.extract(bare, self._skeletons, scorer=OSA.distance, score_cutoff=1, limit=None):
+        for near, distance, _ in process.extract(bare, self._by_length.get(len(bare), ()), scorer=OSA.distance, score_cutoff=1, limit=None):
             if distance == 0:
                 continue
             cost = slip_cost(bare, near)

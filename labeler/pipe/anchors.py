@@ -14,7 +14,7 @@ from labeler.pipe.keywords import (
     AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
     Item, kind_of,
 )  # fmt: skip
-from labeler.pipe.tokenizer import Token
+from labeler.spelling import Reading
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
@@ -29,8 +29,7 @@ class Hit:
     """A sign with its sense and structure; the assertion is filled in by the next step."""
 
     __slots__ = (
-        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "location", "start", "end",
-        "numeric",
+        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "numeric",
     )  # fmt: skip
 
     def __init__(self, item: int, anchor: int | None, structure: Structure | None, sense: Sense) -> None:
@@ -39,8 +38,6 @@ class Hit:
         self.assertion = "present"
         self.cue: int | None = None
         self.side: str | None = None
-        self.location: str | None = None
-        self.start = self.end = 0
 
 
 class Clauses:
@@ -123,7 +120,7 @@ class Anchorer:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
 
-    def anchor(self, clauses: Clauses, tokens: list[Token], topic: Structure | None) -> None:
+    def anchor(self, clauses: Clauses, tokens: list[Reading], topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
         items = clauses.items
         for k, item in enumerate(items):
@@ -137,7 +134,7 @@ class Anchorer:
                     self._measure(clauses, tokens, k)
                 else:
                     self._sign(clauses, k, topic)
-        self._places(clauses)
+        self._sides(clauses)
 
     # readings that only the neighbours can decide
 
@@ -393,7 +390,7 @@ class Anchorer:
 
     # numbers
 
-    def _measure(self, clauses: Clauses, tokens: list[Token], k: int) -> None:
+    def _measure(self, clauses: Clauses, tokens: list[Reading], k: int) -> None:
         """A ratio with its number: above the threshold the finding, else normal; without a number a structure."""
         item = clauses.items[k]
         unit = item.unit
@@ -437,20 +434,13 @@ class Anchorer:
             sense = Sense(None, None, sense.rule, sense.layer, (sense.region,) if sense.region else ())
         self._add(clauses, k, None, None, sense).numeric = True
 
-    # side and place of each hit
+    # side and place of a finding
 
-    def _places(self, clauses: Clauses) -> None:
-        items = clauses.items
+    def _sides(self, clauses: Clauses) -> None:
         for hits in clauses.hits.values():
             for hit in hits:
-                first = last = hit.item
-                if hit.anchor is not None and clauses.segment[hit.anchor] == clauses.segment[hit.item]:
-                    first, last = min(hit.item, hit.anchor), max(hit.item, hit.anchor)
-                hit.start, hit.end = items[first].start, items[last].end
-                if hit.sense.finding is None:
-                    continue
-                hit.side = self._side(clauses, first, last)
-                hit.location = self._location(clauses, hit, first, last)
+                if hit.sense.finding:
+                    hit.side = self._side(clauses, *extent(clauses, hit))
 
     def _side(self, clauses: Clauses, first: int, last: int) -> str | None:
         items = clauses.items
@@ -469,27 +459,36 @@ class Anchorer:
                 return str(items[j].unit.role)  # type: ignore[union-attr]
         return None
 
-    def _location(self, clauses: Clauses, hit: Hit, first: int, last: int) -> str | None:
-        items = clauses.items
-        for j in (*range(first, last + 1), *range(last + 1, len(items)), *range(first - 1, -1, -1)):
-            if clauses.segment[j] != clauses.segment[last] or (j > last and items[j].kind == SIGN):
-                continue
-            unit = items[j].unit
-            if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
-                return unit.structure.location if unit.structure.location != "text" else unit.text
-        return None
+
+def extent(clauses: Clauses, hit: Hit) -> tuple[int, int]:
+    """First and last item of a finding: sign and structure with what stands between, within a segment."""
+    if hit.anchor is not None and clauses.segment[hit.anchor] == clauses.segment[hit.item]:
+        return min(hit.item, hit.anchor), max(hit.item, hit.anchor)
+    return hit.item, hit.item
 
 
-def _value(tokens: list[Token], item: Item) -> float | None:
+def location(clauses: Clauses, first: int, last: int) -> str | None:
+    """The place that the text gives a finding: lobe, zone, rib ..., inside it, else after, else before."""
+    items = clauses.items
+    for j in (*range(first, last + 1), *range(last + 1, len(items)), *range(first - 1, -1, -1)):
+        if clauses.segment[j] != clauses.segment[last] or (j > last and items[j].kind == SIGN):
+            continue
+        unit = items[j].unit
+        if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
+            return unit.structure.location if unit.structure.location != "text" else unit.text
+    return None
+
+
+def _value(tokens: list[Reading], item: Item) -> float | None:
     """The number an item holds, percent as a fraction."""
-    reading = tokens[item.first][2]
+    reading = tokens[item.first]
     if not reading.number:
         return None
     try:
         value = float(reading.key)
     except ValueError:
         return None
-    following = [token[2] for token in tokens[item.first + 1 : item.first + 3]]
+    following = tokens[item.first + 1 : item.first + 3]
     if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
         return value / (float(following[1].key) or 1.0)
     return value / 100 if value > 5 or (following and following[0].key == "%") else value

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
-from labeler.pipe.anchors import UNATTACHED, Clauses, Hit
+from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
 
@@ -129,9 +129,13 @@ class Interpolator:
             self._section_after(clauses, said, section), self._heading_topic(clauses),
         )  # fmt: skip
 
-    def detail(self, clauses: Clauses, said: Assertions, topic: str | None) -> Detail:
-        """Mentions, normal statements and residue of a line."""
+    def detail(self, clauses: Clauses, said: Assertions, spans: list[tuple[int, int]], topic: str | None) -> Detail:
+        """Mentions, normal statements and residue of a line; `spans` are where its tokens stand."""
         items = clauses.items
+
+        def span(first: int, last: int) -> tuple[int, int]:
+            return spans[items[first].first][0], spans[items[last].last - 1][1]
+
         mentions: list[RawMention] = []
         normal: list[NormalStatement] = []
         not_assessable = set(said.not_assessable)
@@ -143,7 +147,7 @@ class Interpolator:
                     if sense.whole_film:
                         regions = tuple(self.lexicon.rules.regions)
                     clears = hit.structure.clears if hit.structure is not None else ()
-                    normal.append(NormalStatement(hit.start, hit.end, regions, clears, sense.rule))
+                    normal.append(NormalStatement(*span(*extent(clauses, hit)), regions, clears, sense.rule))
                 continue
             region = sense.region or "other"
             assertion = hit.assertion
@@ -152,15 +156,16 @@ class Interpolator:
                 assertion = "absent"
             elif assertion == "excluded":
                 assertion = "historical"
-            cue = None if hit.cue is None else (items[hit.cue].start, items[hit.cue].end)
+            cue = None if hit.cue is None else span(hit.cue, hit.cue)
+            first, last = extent(clauses, hit)
             repair, score = _repair(items, hit.item, hit.anchor)
             mentions.append(
                 RawMention(
-                    hit.start, hit.end, sense.finding, region, hit.side, hit.location, sense.rule, sense.layer,
-                    assertion, cue, repair, score,
+                    *span(first, last), sense.finding, region, hit.side, location(clauses, first, last), sense.rule,
+                    sense.layer, assertion, cue, repair, score,
                 )
             )  # fmt: skip
-        residue = tuple((items[k].start, items[k].end) for k in self._residue(clauses, said))
+        residue = tuple(span(k, k) for k in self._residue(clauses, said))
         return Detail(tuple(mentions), tuple(normal), residue, frozenset(not_assessable), self._region(clauses, topic))
 
     def _hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:

@@ -7,8 +7,9 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
-from labeler.pipe.tokenizer import Token
 from labeler.spelling import LOST_MARKS, Candidate, Reading, Speller, ways_of
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
@@ -33,17 +34,21 @@ MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, whi
 class Item:
     """A matched phrase, an unknown word, or a sign of punctuation, in token order.
 
-    `start` and `end` are offsets in the line, `first` and `last` token indexes (last exclusive).
+    `first` and `last` are token indexes (last exclusive).
     """
 
-    __slots__ = ("start", "end", "first", "last", "kind", "unit", "cost", "others", "key", "guess")
+    __slots__ = ("first", "last", "kind", "unit", "cost", "others", "key", "guess")
 
     def __init__(
-        self, start: int, end: int, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str,
-        others: tuple[Unit, ...] = (),
-    ) -> None:  # fmt: skip
-        self.start, self.end, self.first, self.last = start, end, first, last
-        self.kind, self.unit, self.cost, self.key, self.others = kind, unit, cost, key, others
+        self, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str, others: tuple[Unit, ...] = ()
+    ) -> None:
+        self.first = first
+        self.last = last
+        self.kind = kind
+        self.unit = unit
+        self.cost = cost
+        self.key = key
+        self.others = others
         self.guess = False  # some word of it is a real word that was taken for another
 
     def __repr__(self) -> str:
@@ -63,6 +68,18 @@ def kind_of(unit: Unit) -> int:
     return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
 
 
+class Match(NamedTuple):
+    """Items of a line, whether some repair was not unique, and the tokens they index.
+
+    `joins` are the tokens (of those given) that were put together with their right neighbour.
+    """
+
+    items: list[Item]
+    doubt: bool
+    tokens: list[Reading]
+    joins: tuple[int, ...]
+
+
 class Matcher:
     """Finds the units of a lexicon in token sequences."""
 
@@ -75,56 +92,63 @@ class Matcher:
         self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
         self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
 
-    def match(self, tokens: list[Token], unmarked: bool = False) -> tuple[list[Item], bool]:
-        """Items covering all tokens, and whether some repair was not unique."""
+    def match(self, tokens: list[Reading], unmarked: bool = False) -> Match:
+        """Items covering all tokens."""
         items, doubt = self._walk(tokens, unmarked, None)
         unknown = [item for item in items if item.kind == UNKNOWN]
         if unknown:
             wide: set[int] = set()
             for item in unknown:
-                wide.update((item.first - 2, item.first - 1, item.first, item.first + 1, item.first + 2))
-            tokens2 = self._rejoined(tokens, unknown)
-            again, doubt2 = self._walk(tokens2, unmarked, wide if tokens2 is tokens else None)
+                wide.update(range(item.first - 2, item.first + 3))
+            rejoined, joins = self._rejoined(tokens, unknown)
+            again, doubt2 = self._walk(rejoined, unmarked, None if joins else wide)
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
-                return again, doubt2
-        return items, doubt
+                return Match(again, doubt2, rejoined, joins)
+        return Match(items, doubt, tokens, ())
 
-    def minds_digits(self, items: list[Item], tokens: list[Token]) -> bool:
+    def minds_digits(self, match: Match) -> bool:
         """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
-        if any(item.unit is not None and item.unit.above is not None for item in items):
+        if any(item.unit is not None and item.unit.above is not None for item in match.items):
             return True
-        for i, (_, _, reading) in enumerate(tokens):
+        tokens = match.tokens
+        for i, reading in enumerate(tokens):
             if reading.mixed:
                 return True
             if reading.number and reading.key[0].isdigit():
-                before = tokens[i - 1][2].key if i else ""
-                after = tokens[i + 1][2].key if i + 1 < len(tokens) else ""
+                before = tokens[i - 1].key if i else ""
+                after = tokens[i + 1].key if i + 1 < len(tokens) else ""
                 if before in self._before_digits or after in self._after_digits:
                     return True
         return False
 
-    def _rejoined(self, tokens: list[Token], unknown: list[Item]) -> list[Token]:
-        """Tokens with two neighbours put together where a syllable was split in two ("phổ i")."""
+    def _rejoined(self, tokens: list[Reading], unknown: list[Item]) -> tuple[list[Reading], tuple[int, ...]]:
+        """Tokens with two neighbours put together where a syllable was split in two ("phổ i"), and where."""
         first = {item.first for item in unknown}
-        out: list[Token] = []
+        out: list[Reading] = []
+        joins: list[int] = []
         i = 0
-        changed = False
         while i < len(tokens):
             if i + 1 < len(tokens) and (i in first or i + 1 in first):
-                a, b = tokens[i], tokens[i + 1]
-                if a[2].word and b[2].word and not a[2].number and not b[2].number and b[0] - a[1] == 1:
-                    read = self.speller.read(a[2].key + b[2].key)
-                    if len(read) == 1 and any(c.cost == 0 and not c.context for c in read[0][2].candidates):
-                        joined = tuple(Candidate(c.words, c.cost + LOST_MARKS) for c in read[0][2].candidates)
-                        out.append((a[0], b[1], Reading(read[0][2].key, joined, None)))
-                        i += 2
-                        changed = True
-                        continue
+                joined = self._joined(tokens[i], tokens[i + 1])
+                if joined is not None:
+                    out.append(joined)
+                    joins.append(i)
+                    i += 2
+                    continue
             out.append(tokens[i])
             i += 1
-        return out if changed else tokens
+        return out, tuple(joins)
 
-    def _walk(self, tokens: list[Token], unmarked: bool, wide: set[int] | None) -> tuple[list[Item], bool]:
+    def _joined(self, a: Reading, b: Reading) -> Reading | None:
+        if not (a.word and b.word) or a.number or b.number:
+            return None
+        read = self.speller.read(a.key + b.key)
+        if len(read) != 1 or not any(c.cost == 0 and not c.context for c in read[0][2].candidates):
+            return None
+        candidates = tuple(Candidate(c.words, c.cost + LOST_MARKS) for c in read[0][2].candidates)
+        return Reading(read[0][2].key, candidates, None)
+
+    def _walk(self, tokens: list[Reading], unmarked: bool, wide: set[int] | None) -> tuple[list[Item], bool]:
         items: list[Item] = []
         doubt = False
         trie = self.trie
@@ -138,14 +162,15 @@ class Matcher:
             unit: Unit | None = None
             last = i
             while j < n:
-                reading = tokens[j][2]
+                reading = tokens[j]
                 plain = reading.plain
                 if wide is not None and j in wide:
                     break
                 if plain is not None:
                     below = node.get(plain)  # type: ignore[union-attr]
                 else:
-                    below = self._only(node, reading)  # type: ignore[arg-type]
+                    following = tokens[j + 1] if j + 1 < n else None
+                    below = self._only(node, reading, following, unmarked)  # type: ignore[arg-type]
                     if below is _SEVERAL:
                         break
                 if below is None:
@@ -166,9 +191,9 @@ class Matcher:
                 if options:
                     unit, last, cost, others, unsure, guess = self._choose(options, unmarked)
                     doubt = doubt or unsure
-            start, _, reading = tokens[i]
+            reading = tokens[i]
             if unit is not None:
-                item = Item(start, tokens[last - 1][1], i, last, kinds[unit], unit, cost, reading.key, others)
+                item = Item(i, last, kinds[unit], unit, cost, reading.key, others)
                 item.guess = guess
                 items.append(item)
                 i = last
@@ -185,23 +210,36 @@ class Matcher:
                     items[-1] = shorter
                     i = shorter.last
                     continue
-            items.append(Item(start, tokens[i][1], i, i + 1, kind, None, 0.0, reading.key))
+            items.append(Item(i, i + 1, kind, None, 0.0, reading.key))
             i += 1
         return items, doubt
 
-    def _only(self, node: Node, reading: Reading) -> Node | None:
-        """The node below along the one reading that goes on; _SEVERAL if there are more, or one that is a repair."""
-        out: Node | None = None
+    def _only(self, node: Node, reading: Reading, following: Reading | None, unmarked: bool) -> Node | None:
+        """The node below along the one reading that goes on; _SEVERAL if only a longer look can tell.
+
+        A word as it is written wins over its repairs, unless one of those begins or continues a longer phrase.
+        """
+        exact: Node | None = None
+        repairs: list[Node] = []
         for words, cost, _ in reading.ways:
             below: Node | None = node.get(words[0])
             if below is None:
                 continue
-            if out is not None or cost or len(words) > 1:
+            if cost:
+                repairs.append(below)
+            elif exact is not None or len(words) > 1:
                 return _SEVERAL
-            out = below
-        return out
+            else:
+                exact = below
+        if not repairs:
+            return exact
+        if exact is None or unmarked or (following is not None and any(_goes_on(below, following) for below in repairs)):
+            return _SEVERAL
+        if LEAF not in exact and (following is None or not _goes_on(exact, following)):
+            return _SEVERAL
+        return exact
 
-    def _shortened(self, tokens: list[Token], item: Item, stuck: int) -> Item | None:
+    def _shortened(self, tokens: list[Reading], item: Item, stuck: int) -> Item | None:
         """A shorter phrase in place of the last one, if the words it gives up begin one that explains the next word.
 
         "gãy xương đòn" is "gãy" and "xương đòn", although "gãy xương" is a phrase too.
@@ -210,10 +248,10 @@ class Matcher:
             heads = [o for o in self._options(tokens, item.first, None) if o[0] == cut]
             if heads and any(option[0] > stuck for option in self._options(tokens, cut, None)):
                 _, cost, unit, _ = min(heads, key=lambda o: o[1])
-                return Item(item.start, tokens[cut - 1][1], item.first, cut, self._kinds[unit], unit, cost, item.key)
+                return Item(item.first, cut, self._kinds[unit], unit, cost, item.key)
         return None
 
-    def _options(self, tokens: list[Token], i: int, wide: set[int] | None) -> list[Option]:
+    def _options(self, tokens: list[Reading], i: int, wide: set[int] | None) -> list[Option]:
         """All (end, cost, unit) reachable from token i along any reading of the words."""
         out: list[Option] = []
         stack: list[tuple[Node, int, float, float]] = [(self.trie, i, 0.0, 0.0)]
@@ -226,7 +264,7 @@ class Matcher:
                     out.append((j, cost, unit, guesses > 0))
             if j >= len(tokens):
                 continue
-            reading = tokens[j][2]
+            reading = tokens[j]
             ways = reading.ways
             if wide is not None and j in wide and reading.word and not reading.number:
                 ways = ways_of(self.speller.widened(reading))
@@ -267,6 +305,10 @@ class Matcher:
             for u, c in ranked[1:]
         )
         return unit, longest, cost, near, unsure, guessed[unit]
+
+
+def _goes_on(node: Node, following: Reading) -> bool:
+    return any(words[0] in node for words, _, _ in following.ways)
 
 
 def _same(a: Unit, b: Unit) -> bool:

@@ -31,7 +31,7 @@ class Tokenizer:
     def __init__(self, speller: Speller) -> None:
         self.speller = speller
         self._signs: dict[str, Reading] = {}
-        self._chunks: dict[str, tuple[Token, ...]] = {}
+        self._chunks: dict[str, tuple[tuple[Reading, ...], tuple[tuple[int, int], ...]]] = {}
 
     def tokenize(self, text: str) -> list[Token]:
         """All tokens in order."""
@@ -46,24 +46,34 @@ class Tokenizer:
                 out.append((at, m.end(), self._sign(chunk)))
         return out
 
-    def matchable(self, text: str) -> list[Token]:
-        """Tokens that take part in matching: all but hyphens and points inside a word ("X-quang", "p.quản")."""
-        out: list[Token] = []
+    def readings(self, text: str) -> list[Reading]:
+        """How the tokens that take part in matching read: all but hyphens and points inside a word ("X-quang")."""
+        out: list[Reading] = []
         chunks = self._chunks
+        for chunk in text.split(" "):
+            found = chunks.get(chunk)
+            if found is None:
+                found = self._chunk(chunk)
+            out += found[0]
+        return out
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the tokens of `readings` stand."""
+        out: list[tuple[int, int]] = []
         at = 0
         for chunk in text.split(" "):
-            if chunk:
-                tokens = chunks.get(chunk)
-                if tokens is None:
-                    tokens = _without_glue(chunk, self.tokenize(chunk))
-                    if len(chunks) >= MAX_CHUNKS:
-                        chunks.clear()
-                    chunks[chunk] = tokens
-                for start, end, reading in tokens:
-                    out.append((at + start, at + end, reading))
-                at += len(chunk)
-            at += 1
+            _, spans = self._chunks.get(chunk) or self._chunk(chunk)
+            out += [(at + start, at + end) for start, end in spans]
+            at += len(chunk) + 1
         return out
+
+    def _chunk(self, chunk: str) -> tuple[tuple[Reading, ...], tuple[tuple[int, int], ...]]:
+        tokens = _without_glue(chunk, self.tokenize(chunk))
+        if len(self._chunks) >= MAX_CHUNKS:
+            self._chunks.clear()
+        found = tuple(reading for _, _, reading in tokens), tuple((start, end) for start, end, _ in tokens)
+        self._chunks[chunk] = found
+        return found
 
     def _sign(self, chunk: str) -> Reading:
         sign = self._signs.get(chunk)
