@@ -15,7 +15,7 @@ from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
-from labeler.pipe.keywords import Match, Matcher
+from labeler.pipe.keywords import BLIND_DIGITS, Match, Matcher
 from labeler.pipe.sections import Line, Splitter
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
@@ -31,9 +31,9 @@ MAX_REPORTS = 50_000  # distinct reports remembered
 NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could not settle either
 
 
+NO_TEMPLATE = "<not in a template>"
 _NO_REASONS: frozenset[str] = frozenset()
 _NOTHING: frozenset[Said] = frozenset()
-_DIGITS = str.maketrans("123456789", "000000000")
 
 
 class Context:
@@ -55,7 +55,7 @@ class Entry:
 
     __slots__ = (
         "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
-        "marked", "bullet", "after",
+        "marked", "bullet", "after", "loud", "denied",
     )  # fmt: skip
     after: Context
 
@@ -65,6 +65,8 @@ class Entry:
         self.absent: frozenset[Said] = frozenset()
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = self.historical = self.in_template = self.marked = self.bullet = False
+        self.loud = False  # says anything but that something is normal or absent
+        self.denied: frozenset[str] = frozenset()  # names of `absent`
         self.key = ""
 
     def add(self, verdict: Verdict, words: str) -> None:
@@ -76,6 +78,8 @@ class Entry:
         self.reasons |= verdict.reasons
         self.conclusion_normal = self.conclusion_normal or verdict.conclusion_normal
         self.historical = verdict.historical
+        self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.historical)
+        self.denied = frozenset(finding for finding, _ in self.absent)
         self.key = f"{self.key} {words}" if self.key else words
 
 
@@ -150,13 +154,14 @@ class Labeler:
         self.speller = Speller(self.lexicon)
         self.tokenizer = Tokenizer(self.speller)
         self.splitter = Splitter(self.lexicon)
-        self.matcher = Matcher(self.lexicon, self.speller)
+        self.matcher = Matcher(self.lexicon, self.tokenizer, remember)
         self.anchorer = Anchorer(self.lexicon)
         self.interpolator = Interpolator(self.lexicon)
         self._contexts: dict[tuple[str, str | None, bool], Context] = {}
         self._start = tuple(self._context("description", None, unmarked) for unmarked in (False, True))
         self._remembered = 0
         self._template_lines = _template_lines(self.lexicon)
+        self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
@@ -200,28 +205,34 @@ class Labeler:
         entries, _ = self._read(text)
         if not entries:
             return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
-        if all(entry.in_template for entry in entries):
+        if entries[0].in_template and all(entry.in_template for entry in entries):
             template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
             if template is not None:
                 return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template[0], self)
+        loud = [entry for entry in entries if entry.loud]
+        if not loud:
+            return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0
         conclusion_normal = False
         reasons: frozenset[str] = _NO_REASONS
         present: frozenset[Said] = _NOTHING
-        for entry in entries:
+        for entry in loud:
             definite |= entry.definite
             uncertain |= entry.uncertain
             if entry.reasons:
                 reasons |= entry.reasons
             if entry.present:
-                present |= entry.present
+                present = present | entry.present if present else entry.present
             if entry.conclusion_normal:
                 conclusion_normal = True
         if present:
             if conclusion_normal:
                 reasons |= {"conclusion_disagrees"}
-            if any(entry.absent and _contradict(present, entry.absent) for entry in entries):
-                reasons |= {"contradiction"}
+            names = {finding for finding, _ in present}
+            for entry in entries:
+                if entry.absent and not names.isdisjoint(entry.denied) and _contradict(present, entry.absent):
+                    reasons |= {"contradiction"}
+                    break
         if entries[-1].historical and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
             reasons |= {"open_section"}
         labels, unsure = self._classes(definite, uncertain)
@@ -264,7 +275,7 @@ class Labeler:
 
     def _entry(self, raw: str, context: Context) -> Entry:
         """A line that was not met before in this context, unless one was that differs in numbers which mean nothing."""
-        blind = raw.translate(_DIGITS)
+        blind = raw.translate(BLIND_DIGITS)
         if blind != raw and self.remember:
             entry = context.blind.get(blind)
             if entry is not None:
@@ -280,9 +291,9 @@ class Labeler:
             words = text[line.start : line.end]
             clauses, said, match = self._analyse(words, section, topic, context.unmarked)
             verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
-            entry.add(verdict, template_words(match.tokens))
+            entry.add(verdict, template_words(match.tokens) if blind == raw or self._digits_in_templates else NO_TEMPLATE)
             section, topic = verdict.section, verdict.topic
-            sensitive = sensitive or blind == raw or self.matcher.minds_digits(match)
+            sensitive = sensitive or match.digits
         entry.marked = has_any_mark(text)
         entry.in_template = entry.key in self._template_lines
         entry.after = self._context(section, topic, context.unmarked)
@@ -291,7 +302,7 @@ class Labeler:
             if self._remembered >= MAX_LINES:
                 self._forget()
             context.memo[raw] = entry
-            if not sensitive and not entry.in_template:
+            if blind != raw and not sensitive and not entry.in_template:
                 context.blind[blind] = entry
         return entry
 
@@ -310,7 +321,7 @@ class Labeler:
 
     def _analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Assertions, Match]:
         """One line in its context: tokens, phrases, structures, assertions."""
-        match = self.matcher.match(self.tokenizer.readings(line), unmarked)
+        match = self.matcher.match(line, unmarked)
         clauses = Clauses(match.items)
         self.anchorer.anchor(clauses, match.tokens, self.lexicon.structures[topic] if topic is not None else None)
         return clauses, assert_line(clauses, section), match

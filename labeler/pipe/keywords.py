@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
-from labeler.spelling import LOST_MARKS, Candidate, Reading, Speller, ways_of
+from labeler.pipe.tokenizer import Tokenizer
+from labeler.spelling import LOST_MARKS, Candidate, Reading, ways_of
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
 SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
@@ -25,6 +26,9 @@ Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real 
 # Which reading of an unmarked word wins when the phrase around it does not decide.
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
+
+BLIND_DIGITS = str.maketrans("123456789", "000000000")
+MAX_PARTS = 200_000  # distinct strings between commas remembered
 
 _SEVERAL: Node = {}
 MAX_COST = 0.6  # of all repairs in a phrase
@@ -69,31 +73,87 @@ def kind_of(unit: Unit) -> int:
 
 
 class Match(NamedTuple):
-    """Items of a line, whether some repair was not unique, and the tokens they index.
+    """Items of a line or a part of it, and the tokens they index.
 
-    `joins` are the tokens (of those given) that were put together with their right neighbour.
+    `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
+    which of the line's tokens were put together with their right neighbour.
     """
 
     items: list[Item]
-    doubt: bool
     tokens: list[Reading]
+    doubt: bool
+    digits: bool
     joins: tuple[int, ...]
 
 
 class Matcher:
-    """Finds the units of a lexicon in token sequences."""
+    """Finds the units of a lexicon in lines.
 
-    def __init__(self, lexicon: Lexicon, speller: Speller) -> None:
+    No phrase runs over a comma, so what stands between two commas is matched once per distinct string; digits that
+    mean nothing do not make it distinct.
+    """
+
+    def __init__(self, lexicon: Lexicon, tokenizer: Tokenizer, remember: bool = True) -> None:
         self.trie: Node = lexicon.trie
-        self.speller = speller
+        self.tokenizer = tokenizer
+        self.speller = tokenizer.speller
         self.confusable = lexicon.confusable
+        self.remember = remember
+        self._parts: tuple[dict[str, Match], dict[str, Match]] = ({}, {})
+        self._comma = tokenizer.readings(",")
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
         self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
         self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
 
-    def match(self, tokens: list[Reading], unmarked: bool = False) -> Match:
-        """Items covering all tokens."""
+    def match(self, line: str, unmarked: bool = False) -> Match:
+        """Items covering all tokens of a line."""
+        items: list[Item] = []
+        tokens: list[Reading] = []
+        doubt = digits = False
+        joins: tuple[int, ...] = ()
+        joined = 0
+        for i, part in enumerate(line.split(", ")):
+            if i:
+                at = len(tokens)
+                items.append(Item(at, at + 1, PUNCT, None, 0.0, ","))
+                tokens += self._comma
+            found = self._part(part, unmarked)
+            at = len(tokens)
+            for item in found.items:
+                copy = Item(item.first + at, item.last + at, item.kind, item.unit, item.cost, item.key, item.others)
+                copy.guess = item.guess
+                items.append(copy)
+            tokens += found.tokens
+            doubt = doubt or found.doubt
+            digits = digits or found.digits
+            if found.joins:
+                joins += tuple(j + at + joined for j in found.joins)
+                joined += len(found.joins)
+        return Match(items, tokens, doubt, digits, joins)
+
+    def _part(self, part: str, unmarked: bool) -> Match:
+        memo = self._parts[unmarked]
+        blind = part.translate(BLIND_DIGITS)
+        found = memo.get(blind)
+        if found is not None and (not found.digits or blind == part):
+            return found
+        if found is not None:
+            found = memo.get(part)
+            if found is not None:
+                return found
+        found = self._match(self.tokenizer.readings(part), unmarked)
+        if self.remember:
+            if len(memo) >= MAX_PARTS:
+                memo.clear()
+            if found.digits:
+                memo[part] = found
+                memo.setdefault(blind, found)
+            else:
+                memo[blind] = found
+        return found
+
+    def _match(self, tokens: list[Reading], unmarked: bool) -> Match:
         items, doubt = self._walk(tokens, unmarked, None)
         unknown = [item for item in items if item.kind == UNKNOWN]
         if unknown:
@@ -103,14 +163,13 @@ class Matcher:
             rejoined, joins = self._rejoined(tokens, unknown)
             again, doubt2 = self._walk(rejoined, unmarked, None if joins else wide)
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
-                return Match(again, doubt2, rejoined, joins)
-        return Match(items, doubt, tokens, ())
+                return Match(again, rejoined, doubt2, self._minds_digits(again, rejoined), joins)
+        return Match(items, tokens, doubt, self._minds_digits(items, tokens), ())
 
-    def minds_digits(self, match: Match) -> bool:
+    def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
         """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
-        if any(item.unit is not None and item.unit.above is not None for item in match.items):
+        if any(item.unit is not None and item.unit.above is not None for item in items):
             return True
-        tokens = match.tokens
         for i, reading in enumerate(tokens):
             if reading.mixed:
                 return True
