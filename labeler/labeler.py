@@ -6,6 +6,7 @@ put together once.  What callers get is immutable and may be shared between equa
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
-from labeler.pipe.keywords import BLIND_DIGITS, Match, Matcher
+from labeler.pipe.keywords import Match, Matcher, without_digits
 from labeler.pipe.sections import Line, Splitter
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
@@ -164,6 +165,9 @@ class Labeler:
         self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
+        # Rules live as long as the process: the collector need not walk them again and again.
+        gc.collect()
+        gc.freeze()
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
 
     @classmethod
@@ -275,7 +279,7 @@ class Labeler:
 
     def _entry(self, raw: str, context: Context) -> Entry:
         """A line that was not met before in this context, unless one was that differs in numbers which mean nothing."""
-        blind = raw.translate(BLIND_DIGITS)
+        blind = without_digits(raw)
         if blind != raw and self.remember:
             entry = context.blind.get(blind)
             if entry is not None:
@@ -323,7 +327,7 @@ class Labeler:
         """One line in its context: tokens, phrases, structures, assertions."""
         match = self.matcher.match(line, unmarked)
         clauses = Clauses(match.items)
-        self.anchorer.anchor(clauses, match.tokens, self.lexicon.structures[topic] if topic is not None else None)
+        self.anchorer.anchor(clauses, match, self.lexicon.structures[topic] if topic is not None else None)
         return clauses, assert_line(clauses, section), match
 
     def _classes(self, definite: int, uncertain: int) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -350,7 +354,7 @@ class Labeler:
                 words = normalized.text[line.start : line.end]
                 clauses, said, match = self._analyse(words, section, topic, unmarked)
                 spans = joined_spans(self.tokenizer.spans(words), match.joins)
-                yield normalized, at, line, self.interpolator.detail(clauses, said, spans, topic)
+                yield normalized, at, line, self.interpolator.detail(clauses, said, match, spans, topic)
                 verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
                 section, topic = verdict.section, verdict.topic
 

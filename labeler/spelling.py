@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
-from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from labeler.lexicon import Lexicon
@@ -98,23 +96,21 @@ class Speller:
         self.vocabulary = lexicon.vocabulary
         self._cache: dict[str, tuple[tuple[int, int, Reading], ...]] = {}
         self._wide: dict[str, tuple[Candidate, ...]] = {}
-
-    @cached_property
-    def _by_skeleton(self) -> dict[str, list[str]]:
-        out: dict[str, list[str]] = {}
+        # known words by their bare letters, and bare syllables by themselves and by what is left when a letter is
+        # taken out: syllables one edit apart meet there
+        self._by_skeleton: dict[str, list[str]] = {}
         for word in sorted(self.vocabulary):
             if word[0].isalpha() and word not in ("K", "M"):
-                out.setdefault(skeleton(word), []).append(word)
-        return out
-
-    @cached_property
-    def _by_length(self) -> dict[int, list[str]]:
-        """Bare syllables that are one letter longer or shorter at most than a given length."""
-        out: dict[int, list[str]] = {}
+                self._by_skeleton.setdefault(skeleton(word), []).append(word)
+        self._by_deletion: dict[str, list[str]] = {}
         for bare in self._by_skeleton:
-            for length in (len(bare) - 1, len(bare), len(bare) + 1):
-                out.setdefault(length, []).append(bare)
-        return {n: [bare for bare in near if len(bare) > 1] for n, near in out.items()}
+            if len(bare) > 1:
+                for left in _deletions(bare):
+                    self._by_deletion.setdefault(left, []).append(bare)
+
+    def _one_edit(self, bare: str) -> list[str]:
+        near = {known for left in _deletions(bare) for known in self._by_deletion.get(left, ())}
+        return [known for known in sorted(near) if OSA.distance(bare, known, score_cutoff=1) == 1]
 
     def read(self, chunk: str) -> tuple[tuple[int, int, Reading], ...]:
         """Pieces of a typed chunk of letters and digits: (start, end, reading) each."""
@@ -231,9 +227,7 @@ class Speller:
         out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
-        for near, distance, _ in process.extract(bare, self._by_length.get(len(bare), ()), scorer=OSA.distance, score_cutoff=1, limit=None):
-            if distance == 0:
-                continue
+        for near in self._one_edit(bare):
             cost = slip_cost(bare, near)
             for w in self._by_skeleton[near]:
                 out.append(Candidate((w,), cost + mark_cost(word, w), real or len(near) < 3))
@@ -291,6 +285,10 @@ class Speller:
         if key in self.vocabulary or (len(piece) >= 3 and piece.isupper() and key in self.lexicon.abbreviations):
             return True
         return len(piece) >= 3 and not has_marks(piece) and skeleton(piece) in self._by_skeleton
+
+
+def _deletions(bare: str) -> set[str]:
+    return {bare, *(bare[:i] + bare[i + 1 :] for i in range(len(bare)))}
 
 
 def _number(text: str) -> Reading:

@@ -12,7 +12,7 @@ from labeler.lexicon import Lexicon, Sense, Structure, Unit
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.keywords import (
     AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
-    Item, kind_of,
+    Item, Match, kind_of,
 )  # fmt: skip
 from labeler.spelling import Reading
 
@@ -67,13 +67,13 @@ class Clauses:
                 colon = k + 1 < len(items) and items[k + 1].key == ":"
                 alone = len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT)
                 if colon or alone or (fresh and unit.cue is None and len(unit.words) > 1):
-                    item.kind = HEADING
+                    item = items[k] = item.as_kind(HEADING)
                     if not fresh:
                         sentence += 1
                         segment += 1
                     self.headings.append(k)
                 elif item.kind == HEADING:
-                    item.kind = NEUTRAL
+                    item = items[k] = item.as_kind(NEUTRAL)
             elif unit is not None and unit.cue is not None and unit.cue.assertion == "contrast":
                 segment += 1
             self.segment.append(segment)
@@ -120,7 +120,7 @@ class Anchorer:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
 
-    def anchor(self, clauses: Clauses, tokens: list[Reading], topic: Structure | None) -> None:
+    def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
         items = clauses.items
         for k, item in enumerate(items):
@@ -131,7 +131,7 @@ class Anchorer:
                 unit = item.unit
                 assert unit is not None
                 if unit.above is not None:
-                    self._measure(clauses, tokens, k)
+                    self._measure(clauses, match, k)
                 else:
                     self._sign(clauses, k, topic)
         self._sides(clauses)
@@ -147,11 +147,10 @@ class Anchorer:
         for other in item.others:
             if not other.beside:
                 continue
-            held, kind = item.unit, item.kind
-            item.unit, item.kind = other, kind_of(other)
-            if item.kind == SIGN and (self._left(clauses, k) is not None or self._right(clauses, k) is not None):
+            items[k] = item.as_kind(kind_of(other), other)
+            if items[k].kind == SIGN and (self._left(clauses, k) is not None or self._right(clauses, k) is not None):
                 return
-            item.unit, item.kind = held, kind
+            items[k] = item
 
     # the search for a structure
 
@@ -281,7 +280,7 @@ class Anchorer:
             return
         right, left = self._right(clauses, k), self._left(clauses, k)
         if unit.role is not None and self._only_normal(unit) and (left is None or not self._predicate(clauses, k)):
-            clauses.items[k].kind = NEUTRAL  # "hang trong nhu mô", not "phổi trong"
+            clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)  # "hang trong nhu mô", not "phổi trong"
             return
         at: int | None = None
         if right is not None and not self._claimed(clauses, right, k) and (left is None or self._close(clauses, k, right)):
@@ -390,7 +389,7 @@ class Anchorer:
 
     # numbers
 
-    def _measure(self, clauses: Clauses, tokens: list[Reading], k: int) -> None:
+    def _measure(self, clauses: Clauses, match: Match, k: int) -> None:
         """A ratio with its number: above the threshold the finding, else normal; without a number a structure."""
         item = clauses.items[k]
         unit = item.unit
@@ -410,7 +409,7 @@ class Anchorer:
                 sign = ">" if unit_role == "more" else "<"
             elif cue is not None and cue.assertion == "absent":
                 negated = True
-            value = _value(tokens, other)
+            value = _value(match.tokens, match.token(j))
             if value is None:
                 continue
             if negated:
@@ -425,9 +424,9 @@ class Anchorer:
             break
         if above is None:
             if unit.structure is not None:
-                item.kind = STRUCTURE
+                clauses.items[k] = item.as_kind(STRUCTURE)
             else:
-                item.kind = NEUTRAL
+                clauses.items[k] = item.as_kind(NEUTRAL)
             return
         sense = unit.alone
         if not above:
@@ -479,16 +478,16 @@ def location(clauses: Clauses, first: int, last: int) -> str | None:
     return None
 
 
-def _value(tokens: list[Reading], item: Item) -> float | None:
-    """The number an item holds, percent as a fraction."""
-    reading = tokens[item.first]
+def _value(tokens: list[Reading], at: int) -> float | None:
+    """The number that a token is, percent and fractions worked out."""
+    reading = tokens[at]
     if not reading.number:
         return None
     try:
         value = float(reading.key)
     except ValueError:
         return None
-    following = tokens[item.first + 1 : item.first + 3]
+    following = tokens[at + 1 : at + 3]
     if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
         return value / (float(following[1].key) or 1.0)
     return value / 100 if value > 5 or (following and following[0].key == "%") else value

@@ -304,7 +304,7 @@ class _Sentence:
         return own_side or (self._has_amount(k) and not last.shared)
 
     def _same_family(self, last: Hit, hit: Hit) -> bool:
-        return last.sense.region == hit.sense.region and self.items[hit.item].first - self.items[last.item].last <= 1
+        return last.sense.region == hit.sense.region and hit.item - last.item <= 2
 
     def _own(self, hit: Hit, last: Hit) -> bool:
         """Whether the side stands with this finding and not before the earlier one."""

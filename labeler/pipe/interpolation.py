@@ -15,7 +15,7 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
-from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -129,12 +129,15 @@ class Interpolator:
             self._section_after(clauses, said, section), self._heading_topic(clauses),
         )  # fmt: skip
 
-    def detail(self, clauses: Clauses, said: Assertions, spans: list[tuple[int, int]], topic: str | None) -> Detail:
+    def detail(
+        self, clauses: Clauses, said: Assertions, match: Match, spans: list[tuple[int, int]], topic: str | None
+    ) -> Detail:
         """Mentions, normal statements and residue of a line; `spans` are where its tokens stand."""
         items = clauses.items
 
         def span(first: int, last: int) -> tuple[int, int]:
-            return spans[items[first].first][0], spans[items[last].last - 1][1]
+            end = match.token(last) + items[last].last - items[last].first
+            return spans[match.token(first)][0], spans[end - 1][1]
 
         mentions: list[RawMention] = []
         normal: list[NormalStatement] = []

@@ -7,6 +7,7 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
@@ -27,18 +28,11 @@ Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real 
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
 
-BLIND_DIGITS = str.maketrans("123456789", "000000000")
-MAX_PARTS = 200_000  # distinct strings between commas remembered
-
-_SEVERAL: Node = {}
-MAX_COST = 0.6  # of all repairs in a phrase
-MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
-
-
 class Item:
     """A matched phrase, an unknown word, or a sign of punctuation, in token order.
 
-    `first` and `last` are token indexes (last exclusive).
+    `first` and `last` are token indexes in its part of the line (last exclusive).  Items are shared between lines:
+    one that plays another part is a copy (`as_kind`).
     """
 
     __slots__ = ("first", "last", "kind", "unit", "cost", "others", "key", "guess")
@@ -55,8 +49,23 @@ class Item:
         self.others = others
         self.guess = False  # some word of it is a real word that was taken for another
 
+    def as_kind(self, kind: int, unit: Unit | None = None) -> Item:
+        """The same words in another part, or meaning another phrase."""
+        out = Item(self.first, self.last, kind, unit or self.unit, self.cost, self.key, self.others)
+        out.guess = self.guess
+        return out
+
     def __repr__(self) -> str:
         return f"<{self.kind} {self.key!r}>"
+
+
+_DIGIT = re.compile("[1-9]")
+MAX_PARTS = 200_000  # distinct strings between commas remembered
+
+_COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
+_SEVERAL: Node = {}
+MAX_COST = 0.6  # of all repairs in a phrase
+MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
 
 def kind_of(unit: Unit) -> int:
@@ -76,7 +85,8 @@ class Match(NamedTuple):
     """Items of a line or a part of it, and the tokens they index.
 
     `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
-    which of the line's tokens were put together with their right neighbour.
+    which of the line's tokens were put together with their right neighbour, `bases` at which item each part begins,
+    and at which token.
     """
 
     items: list[Item]
@@ -84,6 +94,12 @@ class Match(NamedTuple):
     doubt: bool
     digits: bool
     joins: tuple[int, ...]
+    bases: tuple[tuple[int, int], ...] = ()
+
+    def token(self, k: int) -> int:
+        """Index of the first token of item k."""
+        base = next(base for first, base in reversed(self.bases) if first <= k)
+        return base + self.items[k].first
 
 
 class Matcher:
@@ -108,33 +124,34 @@ class Matcher:
 
     def match(self, line: str, unmarked: bool = False) -> Match:
         """Items covering all tokens of a line."""
+        parts = line.split(", ")
+        if len(parts) == 1:
+            found = self._part(line, unmarked)
+            return Match(list(found.items), found.tokens, found.doubt, found.digits, found.joins, ((0, 0),))
         items: list[Item] = []
         tokens: list[Reading] = []
         doubt = digits = False
         joins: tuple[int, ...] = ()
-        joined = 0
-        for i, part in enumerate(line.split(", ")):
-            if i:
-                at = len(tokens)
-                items.append(Item(at, at + 1, PUNCT, None, 0.0, ","))
+        bases: list[tuple[int, int]] = []
+        for part in parts:
+            if bases:
+                bases.append((len(items), len(tokens)))
+                items.append(_COMMA)
                 tokens += self._comma
             found = self._part(part, unmarked)
             at = len(tokens)
-            for item in found.items:
-                copy = Item(item.first + at, item.last + at, item.kind, item.unit, item.cost, item.key, item.others)
-                copy.guess = item.guess
-                items.append(copy)
+            bases.append((len(items), at))
+            items += found.items
             tokens += found.tokens
             doubt = doubt or found.doubt
             digits = digits or found.digits
             if found.joins:
-                joins += tuple(j + at + joined for j in found.joins)
-                joined += len(found.joins)
-        return Match(items, tokens, doubt, digits, joins)
+                joins += tuple(j + at + len(joins) for j in found.joins)
+        return Match(items, tokens, doubt, digits, joins, tuple(bases))
 
     def _part(self, part: str, unmarked: bool) -> Match:
         memo = self._parts[unmarked]
-        blind = part.translate(BLIND_DIGITS)
+        blind = without_digits(part)
         found = memo.get(blind)
         if found is not None and (not found.digits or blind == part):
             return found
@@ -364,6 +381,11 @@ class Matcher:
             for u, c in ranked[1:]
         )
         return unit, longest, cost, near, unsure, guessed[unit]
+
+
+def without_digits(text: str) -> str:
+    """The text with every digit 0: equal for texts that differ in numbers alone."""
+    return _DIGIT.sub("0", text) if _DIGIT.search(text) is not None else text
 
 
 def _goes_on(node: Node, following: Reading) -> bool:

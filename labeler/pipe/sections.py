@@ -41,9 +41,7 @@ class Edge(NamedTuple):
     first: str
     last: str
     comma: bool
-    bullet: bool
     upper: bool
-    blank: bool
 
 
 class Splitter:
@@ -53,28 +51,36 @@ class Splitter:
         self._follows = lexicon.follows
         self._openers = _openers(lexicon)
         self._edges: dict[str, Edge] = {}
+        self._bullets: dict[str, bool | None] = {}
 
     def groups(self, text: str) -> list[tuple[int, str]]:
         """Raw lines with their offsets, those that belong together joined (break included); blank ones left out."""
         out: list[tuple[int, str]] = []
-        edges = self._edges
+        bullets = self._bullets
         at = 0
-        before: Edge | None = None
+        before = ""
         for raw in text.split("\n"):
-            edge = edges.get(raw)
-            if edge is None:
-                edge = self._edge(raw)
-            if edge.blank:
-                before = None
-            elif edge.bullet or before is None or not self._open(before, edge, text):
+            bullet = bullets[raw] if raw in bullets else self._bullet(raw)
+            if bullet is None:
+                before = ""
+            elif bullet or not before or not self._open(before, raw, text):
                 out.append((at, raw))
-                before = edge
+                before = raw
             else:
-                start, held = out[-1]
+                start, _ = out[-1]
                 out[-1] = (start, text[start : at + len(raw)])
-                before = edge
+                before = raw
             at += len(raw) + 1
         return out
+
+    def _bullet(self, raw: str) -> bool | None:
+        """Whether a raw line opens with a bullet or number; None for a blank one."""
+        line = normalize(raw).text
+        found = None if _FIRST.search(line) is None else _BULLET.match(line) is not None
+        if len(self._bullets) >= MAX_EDGES:
+            self._bullets.clear()
+        self._bullets[raw] = found
+        return found
 
     def split(self, text: str) -> list[Line]:
         """Items of a normalised line: more than one where bullets, numbers or markup part it."""
@@ -98,28 +104,27 @@ class Splitter:
                     start, bullet = cut.end(), True
         _add(raw, start, len(raw), at, bullet, out)
 
-    def _open(self, before: Edge, after: Edge, text: str) -> bool:
-        """Whether a line break between two lines falls inside a phrase."""
-        if after.upper and not text.isupper():
+    def _open(self, before: str, after: str, text: str) -> bool:
+        """Whether a line break between two raw lines falls inside a phrase."""
+        a, b = self._edge(before), self._edge(after)
+        if b.upper and not text.isupper():
             return False
-        return before.comma or before.last in self._openers or (before.last, after.first) in self._follows
+        return a.comma or a.last in self._openers or (a.last, b.first) in self._follows
 
     def _edge(self, raw: str) -> Edge:
-        line = normalize(raw).text.strip()
-        bullet = _BULLET.match(line)
-        first = _FIRST.search(line, bullet.end() if bullet else 0)
-        last = _LAST.search(line)
-        edge = Edge(
-            word_key(first.group()) if first else "",
-            word_key(last.group(1)) if last else "",
-            line.endswith(","),
-            bullet is not None,
-            first is not None and first.group()[0].isupper(),
-            first is None,
-        )
-        if len(self._edges) >= MAX_EDGES:
-            self._edges.clear()
-        self._edges[raw] = edge
+        edge = self._edges.get(raw)
+        if edge is None:
+            line = normalize(raw).text.strip()
+            first, last = _FIRST.search(line), _LAST.search(line)
+            edge = Edge(
+                word_key(first.group()) if first else "",
+                word_key(last.group(1)) if last else "",
+                line.endswith(","),
+                first is not None and first.group()[0].isupper(),
+            )
+            if len(self._edges) >= MAX_EDGES:
+                self._edges.clear()
+            self._edges[raw] = edge
         return edge
 
 
