@@ -10,7 +10,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
@@ -56,7 +56,7 @@ class Entry:
 
     __slots__ = (
         "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
-        "marked", "bullet", "after", "loud", "denied",
+        "bullet", "after", "loud", "denied",
     )  # fmt: skip
     after: Context
 
@@ -65,7 +65,7 @@ class Entry:
         self.present: frozenset[Said] = frozenset()
         self.absent: frozenset[Said] = frozenset()
         self.reasons: frozenset[str] = frozenset()
-        self.conclusion_normal = self.historical = self.in_template = self.marked = self.bullet = False
+        self.conclusion_normal = self.historical = self.in_template = self.bullet = False
         self.loud = False  # says anything but that something is normal or absent
         self.denied: frozenset[str] = frozenset()  # names of `absent`
         self.key = ""
@@ -82,6 +82,15 @@ class Entry:
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.historical)
         self.denied = frozenset(finding for finding, _ in self.absent)
         self.key = f"{self.key} {words}" if self.key else words
+
+
+class LineDetail(NamedTuple):
+    """An item in detail: its raw line normalised, that line's offset in the report, its span there, its words."""
+
+    normalized: Normalized
+    at: int
+    line: Line
+    detail: Detail
 
 
 class LabeledReport:
@@ -108,6 +117,10 @@ class LabeledReport:
         if self._explanation is None:
             self._explanation = self._labeler.explain(self)
         return self._explanation
+
+    def set_explanation(self, explanation: Explanation) -> None:
+        """Keep an explanation that was made along the way."""
+        self._explanation = explanation
 
     @property
     def mentions(self) -> tuple[Mention, ...]:
@@ -159,7 +172,7 @@ class Labeler:
         self.anchorer = Anchorer(self.lexicon)
         self.interpolator = Interpolator(self.lexicon)
         self._contexts: dict[tuple[str, str | None, bool], Context] = {}
-        self._start = tuple(self._context("description", None, unmarked) for unmarked in (False, True))
+        self._start = tuple(self.context("description", None, unmarked) for unmarked in (False, True))
         self._remembered = 0
         self._template_lines = _template_lines(self.lexicon)
         self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
@@ -206,13 +219,16 @@ class Labeler:
     # one report
 
     def _label(self, text: str) -> LabeledReport:
-        entries, _ = self._read(text)
+        return self.combine(text, self._read(text))
+
+    def combine(self, text: str, entries: list[Entry]) -> LabeledReport:
+        """Put a report together from what its lines contribute."""
         if not entries:
             return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
         if entries[0].in_template and all(entry.in_template for entry in entries):
             template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
             if template is not None:
-                return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template[0], self)
+                return self._from_template(text, template[0])
         loud = [entry for entry in entries if entry.loud]
         if not loud:
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
@@ -243,16 +259,25 @@ class Labeler:
         status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
         return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self)
 
-    def _read(self, text: str) -> tuple[list[Entry], bool]:
-        """The entries of a text's lines, and whether it was read as typed without marks."""
-        unmarked = text.isascii() and "&" not in text and is_unmarked(text)
+    def template_report(self, text: str) -> LabeledReport | None:
+        """The report of a text that equals a no-finding template as a whole, else None."""
+        entries = self._read(text)
+        if not entries or not all(entry.in_template for entry in entries):
+            return None
+        template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
+        return None if template is None else self._from_template(text, template[0])
+
+    def _from_template(self, text: str, template: str) -> LabeledReport:
+        return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template, self)
+
+    def unmarked(self, text: str) -> bool:
+        """Whether a raw text was typed wholly without Vietnamese marks."""
+        return not has_any_mark(text) and is_unmarked(normalize(text).text)
+
+    def _read(self, text: str) -> list[Entry]:
+        unmarked = self.unmarked(text)
         entries = self._known(text, unmarked)
-        if entries is None:
-            entries = self._entries(self.splitter.groups(text), unmarked)
-        if not unmarked and not any(entry.marked for entry in entries) and is_unmarked(normalize(text).text):
-            unmarked = True
-            entries = self._entries(self.splitter.groups(text), unmarked)
-        return entries, unmarked
+        return entries if entries is not None else self._entries(self.splitter.groups(text), unmarked)
 
     def _known(self, text: str, unmarked: bool) -> list[Entry] | None:
         """The entries of a text of known lines, each with a bullet of its own: nothing to join, nothing to analyse."""
@@ -287,30 +312,34 @@ class Labeler:
         section, topic = context.section, context.topic
         entry = Entry()
         sensitive = False
-        normalized = normalize(raw.replace("\n", " "))
-        text = normalized.text
-        lines = self.splitter.split(text)
-        entry.bullet = bool(lines) and lines[0].bullet
-        for line in lines:
-            words = text[line.start : line.end]
-            clauses, said, match = self._analyse(words, section, topic, context.unmarked)
+        for line in self.items(normalize(raw.replace("\n", " "))):
+            clauses, said, match = self._analyse(line.text, section, topic, context.unmarked)
             verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
-            entry.add(verdict, template_words(match.tokens) if blind == raw or self._digits_in_templates else NO_TEMPLATE)
+            self.add(entry, line, verdict, match)
             section, topic = verdict.section, verdict.topic
             sensitive = sensitive or match.digits
-        entry.marked = has_any_mark(text)
-        entry.in_template = entry.key in self._template_lines
-        entry.after = self._context(section, topic, context.unmarked)
+        entry.after = self.context(section, topic, context.unmarked)
         if self.remember:
             self._remembered += 1
             if self._remembered >= MAX_LINES:
                 self._forget()
             context.memo[raw] = entry
-            if blind != raw and not sensitive and not entry.in_template:
+            if blind != raw and not sensitive:
                 context.blind[blind] = entry
         return entry
 
-    def _context(self, section: str, topic: str | None, unmarked: bool) -> Context:
+    def items(self, normalized: Normalized) -> list[Line]:
+        """The items of a normalised raw line."""
+        return self.splitter.split(normalized.text)
+
+    def add(self, entry: Entry, line: Line, verdict: Verdict, match: Match) -> None:
+        """Add one item to what its raw line contributes."""
+        entry.bullet = entry.bullet if entry.key else line.bullet
+        with_digits = not self._digits_in_templates and any(reading.number for reading in match.tokens)
+        entry.add(verdict, NO_TEMPLATE if with_digits else template_words(match.tokens))
+        entry.in_template = entry.key in self._template_lines
+
+    def context(self, section: str, topic: str | None, unmarked: bool) -> Context:
         key = (section, topic, unmarked)
         found = self._contexts.get(key)
         if found is None:
@@ -323,11 +352,15 @@ class Labeler:
             context.memo.clear()
             context.blind.clear()
 
-    def _analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Assertions, Match]:
-        """One line in its context: tokens, phrases, structures, assertions."""
+    def find(self, line: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Match]:
+        """Phrases of a line and the structures its signs are said of."""
         match = self.matcher.match(line, unmarked)
         clauses = Clauses(match.items)
         self.anchorer.anchor(clauses, match, self.lexicon.structures[topic] if topic is not None else None)
+        return clauses, match
+
+    def _analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Assertions, Match]:
+        clauses, match = self.find(line, topic, unmarked)
         return clauses, assert_line(clauses, section), match
 
     def _classes(self, definite: int, uncertain: int) -> tuple[dict[str, int], tuple[str, ...]]:
@@ -344,21 +377,24 @@ class Labeler:
 
     # explanations, made only when asked for
 
-    def details(self, text: str) -> Iterator[tuple[Normalized, int, Line, Detail]]:
-        """Each line of a report in detail: its normalised raw line and that one's offset, its span there, its words."""
-        _, unmarked = self._read(text)
+    def details(self, text: str) -> Iterator[LineDetail]:
+        """Each item of a report in detail."""
+        unmarked = self.unmarked(text)
         section, topic = "description", None
         for at, raw in self.splitter.groups(text):
             normalized = normalize(raw.replace("\n", " "))
-            for line in self.splitter.split(normalized.text):
-                words = normalized.text[line.start : line.end]
-                clauses, said, match = self._analyse(words, section, topic, unmarked)
-                spans = joined_spans(self.tokenizer.spans(words), match.joins)
-                yield normalized, at, line, self.interpolator.detail(clauses, said, match, spans, topic)
+            for line in self.items(normalized):
+                clauses, said, match = self._analyse(line.text, section, topic, unmarked)
+                yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
                 verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
                 section, topic = verdict.section, verdict.topic
 
-    def explain(self, report: LabeledReport) -> Explanation:
+    def detail(self, line: Line, clauses: Clauses, said: Assertions, match: Match, topic: str | None) -> Detail:
+        """Every word behind one item."""
+        spans = joined_spans(self.tokenizer.spans(line.text), match.joins)
+        return self.interpolator.detail(clauses, said, match, spans, topic)
+
+    def explain(self, report: LabeledReport, details: Iterable[LineDetail] | None = None) -> Explanation:
         """Mentions, residue and reasons of a labelled report, with offsets in its raw text."""
         if report.method == "template":
             why = {"template": report.template, "rule": self.lexicon.templates_by_id[str(report.template)]}
@@ -369,7 +405,7 @@ class Labeler:
         normal: list[tuple[Span, tuple[str, ...], str]] = []
         not_assessable: set[str] = set()
         cleared: set[str] = set()
-        for normalized, at, line, detail in self.details(report.text):
+        for normalized, at, line, detail in self.details(report.text) if details is None else details:
 
             def span(start: int, end: int, n: Normalized = normalized, at: int = at, line: Line = line) -> Span:
                 first, last = n.raw_span(line.start + start, line.start + end)

@@ -126,7 +126,7 @@ class Interpolator:
         return Verdict(
             definite, uncertain, frozenset(present) if present else _NONE, frozenset(absent) if absent else _NONE,
             frozenset(reasons) if reasons else _NO_REASONS, conclusion_normal, historical,
-            self._section_after(clauses, said, section), self._heading_topic(clauses),
+            self.section_after(clauses, said, section), self.heading_topic(clauses),
         )  # fmt: skip
 
     def detail(
@@ -228,7 +228,7 @@ class Interpolator:
             return sorted(found)
         return out
 
-    def _section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
+    def section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
         """Headings alone in their line rule the lines below; one with a text after it rules its own line."""
         if not clauses.headings:
             return section
@@ -237,7 +237,7 @@ class Interpolator:
         ends_open = all(item.kind == PUNCT for item in clauses.items[clauses.headings[-1] + 1 :])
         return said.section if ends_open else "description"
 
-    def _heading_topic(self, clauses: Clauses) -> str | None:
+    def heading_topic(self, clauses: Clauses) -> str | None:
         """The structure a line names when it says nothing else ("Màng phổi:")."""
         if clauses.hits:
             return None

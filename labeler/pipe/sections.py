@@ -28,11 +28,12 @@ _LAST = re.compile(r"([^\W_]+)[ ]*$")
 
 
 class Line(NamedTuple):
-    """A span of the normalised text without its bullet, and whether it had one."""
+    """An item of a normalised line without its bullet: its span there, its text, and whether it had a bullet."""
 
     start: int
     end: int
     bullet: bool
+    text: str
 
 
 class Edge(NamedTuple):
@@ -147,7 +148,7 @@ def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line])
     while end > start and raw[end - 1].isspace():
         end -= 1
     if start < end and any(ch.isalnum() for ch in raw[start:end]):
-        out.append(Line(at + start, at + end, bullet))
+        out.append(Line(at + start, at + end, bullet, raw[start:end]))
 
 
 def _openers(lexicon: Lexicon) -> frozenset[str]:
