@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SCHEMES = ("classes", "chexpert", "vindr")
 POLICIES = {"positive": "1", "negative": "0", "missing": "", "minus1": "-1"}
 DEVICES = "Support Devices"
+CATCH_ALL = frozenset({"Other lesion", "Other diseases"})  # that one of them is absent says nothing of the rest
 REMEMBERED = 50_000  # distinct reports whose fine labels are remembered
 
 Values = tuple[str, ...]
@@ -78,13 +79,15 @@ class Scheme:
             if value is None:
                 continue
             for name in self._of[m.finding]:
-                say(name, value)
+                if value != "0" or name not in CATCH_ALL:
+                    say(name, value)
             if m.finding not in self._devices:
                 definite = definite or value == "1"
                 unsure = unsure or value == "-1"
         for finding in why.cleared:
             for name in self._of.get(finding, ()):
-                say(name, "0")
+                if report.method == "template" or name not in CATCH_ALL:
+                    say(name, "0")
         unsure_value = POLICIES[self.policy]
         out = {name: unsure_value if value == "-1" else value for name, value in best.items()}
         nothing = not definite and not (unsure and self.policy != "negative")

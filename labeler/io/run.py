@@ -34,6 +34,7 @@ CHUNK_CHARS = 2_000_000
 WAITING = 4  # chunks under way per worker
 LISTED = 10_000  # refused rows that the account names one by one; all are counted
 EXPLAINED = 4096  # distinct explanations kept as text
+KNOWN = 20_000  # distinct reports whose outcome is remembered
 TAILS = 100_000  # distinct label rows kept as text
 TABLE_ROWS = 50
 
@@ -123,9 +124,21 @@ class Hand:
         self.scheme = Scheme(labeler, scheme, policy)
         self._explain = explain
         self._explained: dict[str, str] = {}
+        self._known: dict[str, Outcome] = {}  # without explanations
 
     def outcome(self, text: str) -> Outcome | str:
         """The outcome for a text, or the kind of error that the engine ran into."""
+        known = self._known.get(text)
+        if known is not None:
+            return known
+        outcome = self._outcome(text)
+        if not self._explain and isinstance(outcome, Outcome):
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[text] = outcome
+        return outcome
+
+    def _outcome(self, text: str) -> Outcome | str:
         try:
             report = self.labeler.label(text)
             explanation = self._explanation(report) if self._explain else None
@@ -279,7 +292,8 @@ class Run:
             return
         if decision is not None and decision.labels:
             outcome = self._decided(item, decision, outcome)
-        tail = self._tails.get(key := outcome._replace(explanation=None))
+        key = outcome if outcome.explanation is None else outcome._replace(explanation=None)
+        tail = self._tails.get(key)
         if tail is None:
             tail = self._tail(key)
         tail[1] += 1

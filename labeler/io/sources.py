@@ -25,6 +25,7 @@ FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
 SUFFIXES = {".csv": "csv", ".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet",
             ".pq": "parquet", ".txt": "txt"}  # fmt: skip
 STDIN = "-"
+TORN = 200  # lines after a broken record in which the rest of its text is looked out for
 LOOKAHEAD = 16 * MAX_TEXT  # bytes after an opening quote in which its closing quote is looked for
 
 
@@ -262,7 +263,8 @@ class Delimited:
         self.total = total
         self.done = self._in.done
         self._delimiter = delimiter
-        self._doubtful = 0  # lines up to here belonged to a record that was given up
+        self._doubtful = 0  # lines up to here may belong to a record that was given up
+        self._spaces = False  # whether ids hold spaces in this file
         self._start()
 
     def _start(self) -> None:
@@ -353,18 +355,22 @@ class Delimited:
                         f"{len(fields)} fields where the header has {width}{to}; {hint}",
                     ),
                 )
-            elif number <= self._doubtful and re.search(r'[\s"]', fields[self.header.index(self.columns[0])].strip()):
-                yield (
-                    number,
-                    Refused(
-                        self.name,
-                        number,
-                        "broken_record",
-                        "part of the broken record above; quotes inside a quoted text must be doubled",
-                    ),
-                )
+            elif self._is_torn(number, fields):
+                hint = "quotes inside a quoted text must be doubled"
+                yield number, Refused(self.name, number, "broken_record", f"part of the broken record above; {hint}")
             else:
                 yield number, fields
+
+    def _is_torn(self, number: int, fields: list[str]) -> bool:
+        """Whether this may be a line of a text whose record was given up: no id holds spaces or quotes, as text does."""
+        like_text = re.search(r'[\s"]', fields[self.header.index(self.columns[0])].strip()) is not None
+        if number > self._doubtful:
+            self._spaces = self._spaces or like_text
+            return False
+        if like_text:
+            return not self._spaces
+        self._doubtful = 0
+        return False
 
     def _bad_quote(self, number: int) -> Refused:
         return Refused(
@@ -397,8 +403,7 @@ class Delimited:
                 return _too_long(self.name, first.number)
             return b"".join([first.data, *(line.data for line in taken)]), last
         self._in.lines.take_back(taken)
-        if taken:
-            self._doubtful = max(self._doubtful, taken[-1].number if state == BROKEN else 0)
+        self._doubtful = max(self._doubtful, first.number + TORN)
         if state == BROKEN:
             return self._bad_quote(first.number)
         return Refused(

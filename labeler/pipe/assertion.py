@@ -159,10 +159,17 @@ class _Sentence:
             self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
             return
         self._close()
-        if kind == "absent" and self._ends_after(k) and self._said_before(k, self._after_colon(k)):
+        if kind == "absent" and self._ends_after(k) and self._looks_back(k):
             self._backward(k, kind)  # "dịch không, khí không"
             return
         self.scope = Scope(k, kind, cue.scope)
+
+    def _looks_back(self, k: int) -> bool:
+        """Whether a finding or a structure stands before a cue in its segment, or a list before its colon."""
+        if self._said_before(k, self._after_colon(k)):
+            return True
+        segment = self.clauses.segment
+        return any(self.items[j].kind == STRUCTURE and segment[j] == segment[k] for j in range(self.first, k))
 
     def _ends_after(self, k: int) -> bool:
         """Whether nothing follows a cue before the next sign of punctuation."""

@@ -268,6 +268,10 @@ class Matcher:
                     unit, last, cost, others, unsure, guess = self._choose(options, unmarked)
                     doubt = doubt or unsure
             reading = tokens[i]
+            if unit is not None and last - i > 1 and kinds[unit] == NEUTRAL and last < n:
+                prefix = self._before_sign(tokens, i, last)
+                if prefix is not None:
+                    unit, last, others, guess = prefix, last - 1, (), False
             if unit is not None:
                 item = Item(i, last, kinds[unit], unit, cost, reading.key, others)
                 item.guess = guess
@@ -314,6 +318,17 @@ class Matcher:
         if LEAF not in exact and (following is None or not _goes_on(exact, following)):
             return _SEVERAL
         return exact
+
+    def _before_sign(self, tokens: list[Reading], i: int, last: int) -> Unit | None:
+        """What stands before the last word of a neutral phrase, when that word opens a longer sign.
+
+        "không tăng" is neutral, but "không tăng đậm" is "không" and "tăng đậm".
+        """
+        opens = self._options(tokens, last - 1, None)
+        if not any(option[0] > last and self._kinds[option[2]] in (SIGN, STRUCTURE) for option in opens):
+            return None
+        heads = [o for o in self._options(tokens, i, None) if o[0] == last - 1]
+        return min(heads, key=lambda o: o[1])[2] if heads else None
 
     def _shortened(self, tokens: list[Reading], item: Item, stuck: int) -> Item | None:
         """A shorter phrase in place of the last one, if the words it gives up begin one that explains the next word.
