@@ -81,6 +81,12 @@ class Unit:
         """Whether the phrase can set or clear a finding."""
         return self.alone is not None or bool(self.beside)
 
+    @property
+    def says_finding(self) -> bool:
+        """Whether some sense of it is a finding."""
+        senses = [*self.beside.values(), *([self.alone] if self.alone is not None else [])]
+        return any(sense.finding is not None for sense in senses)
+
     def sense_for(self, structure: Structure) -> Sense | None:
         """Sense of this sign when said of a structure: its own rule, else that of the nearest ancestor."""
         for name in structure.lineage:

@@ -254,10 +254,6 @@ class Anchorer:
                     return j
         return None
 
-    def _only_normal(self, unit: Unit) -> bool:
-        senses = [*unit.beside.values(), *([unit.alone] if unit.alone is not None else [])]
-        return all(sense.finding is None for sense in senses)
-
     def _predicate(self, clauses: Clauses, k: int) -> bool:
         """Whether a word stands where a predicate does: nothing after it that it could introduce."""
         after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
@@ -279,7 +275,7 @@ class Anchorer:
             self._add(clauses, k, None, None, unit.alone)
             return
         right, left = self._right(clauses, k), self._left(clauses, k)
-        if unit.role is not None and self._only_normal(unit) and (left is None or not self._predicate(clauses, k)):
+        if unit.role is not None and not unit.says_finding and (left is None or not self._predicate(clauses, k)):
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)  # "hang trong nhu mô", not "phổi trong"
             return
         at: int | None = None
@@ -332,7 +328,7 @@ class Anchorer:
             if said is not None:
                 self._add(clauses, k, None, topic, said).carried = True
                 return
-        if self._only_normal(unit):
+        if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set
         clauses.unattached.append(k)
         hit = self._add(clauses, k, None, None, UNATTACHED)

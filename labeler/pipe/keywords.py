@@ -65,6 +65,7 @@ MAX_PARTS = 200_000  # distinct strings between commas remembered
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 MAX_COST = 0.6  # of all repairs in a phrase
+MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
 
@@ -264,8 +265,9 @@ class Matcher:
             guess = False
             if node is not None and j < n:
                 options = self._options(tokens, i, wide)
-                if options:
-                    unit, last, cost, others, unsure, guess = self._choose(options, unmarked)
+                chosen = self._choose(options, i, unmarked) if options else None
+                if chosen is not None:
+                    unit, last, cost, others, unsure, guess = chosen
                     doubt = doubt or unsure
             reading = tokens[i]
             if unit is not None and last - i > 1 and kinds[unit] == NEUTRAL and last < n:
@@ -350,7 +352,7 @@ class Matcher:
             node, j, cost, guesses = stack.pop()
             unit = node.get(LEAF)
             # a word taken for another one needs as many words beside it that stand as they are
-            if unit is not None and j > i and 2 * guesses <= j - i:
+            if unit is not None and j > i and (2 * guesses <= j - i or (j - i == 1 and self._stands_alone(unit, cost))):
                 if cost <= MAX_NEUTRAL_COST or j - i > 1 or self._kinds[unit] != NEUTRAL:
                     out.append((j, cost, unit, guesses > 0))
             if j >= len(tokens):
@@ -371,7 +373,16 @@ class Matcher:
                         stack.append((below, j + 1, total, guesses + guess))
         return out
 
-    def _choose(self, options: list[Option], unmarked: bool) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool]:
+    def _stands_alone(self, unit: Unit, cost: float) -> bool:
+        """Whether a real word may be taken for this one without a phrase to back it: never for neutral words."""
+        kind = self._kinds[unit]
+        if kind in (STRUCTURE, CUE, SIDE):
+            return cost <= MAX_LONE_COST
+        return kind == SIGN and (cost <= MAX_NEUTRAL_COST or (unit.says_finding and cost <= MAX_LONE_COST))
+
+    def _choose(
+        self, options: list[Option], first: int, unmarked: bool
+    ) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool] | None:
         longest = max(option[0] for option in options)
         best: dict[Unit, float] = {}
         guessed: dict[Unit, bool] = {}
@@ -390,6 +401,8 @@ class Matcher:
         ranked = sorted(best.items(), key=order)
         unit, cost = ranked[0]
         near = tuple(u for u, c in ranked[1:] if c <= cost + 0.1)
+        if guessed[unit] and longest - first == 1 and any(c <= cost + 0.05 and not _same(u, unit) for u, c in ranked[1:]):
+            return None  # taken for which other word, nobody can tell
         # Two readings equally near: unsure when one of them would say something else about a finding.
         unsure = cost > LOST_MARKS + 0.01 and any(
             c <= cost + 0.02 and (self._kinds[u] in (SIGN, CUE) or self._kinds[unit] in (SIGN, CUE)) and not _same(u, unit)
