@@ -67,6 +67,7 @@ class Unit:
     role: str | None = None
     above: float | None = None
     generic: bool = False
+    denies: bool = False  # a normal statement that opens with a negation ("không có gì đặc biệt")
     _text: str | None = None
 
     @property
@@ -195,6 +196,13 @@ class Lexicon:
                 self.problems.append(located.problem(f"the same text as template {self.templates[key][0]!r}", "text"))
             self.templates[key] = (located.entry.id, located.rule("id"))
         self._references()
+        for unit in self.units():
+            if unit.alone is not None and unit.alone.finding is None and unit.cue is None:
+                unit.denies = any(self._is_denial(unit.words[:i]) for i in range(1, len(unit.words)))
+
+    def _is_denial(self, words: Words) -> bool:
+        unit = self.find(words)
+        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope in ("list", "next")
 
     def _references(self) -> None:
         regions, findings = self.rules.regions, self.findings

@@ -258,8 +258,11 @@ class _Sentence:
             return
         scope = self.scope
         if scope is None:
+            unit = self.items[k].unit
             if hit.sense.finding is None:
                 self._within_limits(k)
+                if unit is not None and unit.denies:  # "không có bệnh" may go on: "... lao phổi"
+                    self.scope = Scope(k, "absent", "brief")
             return
         if hit.sense.finding is None:
             self._normal(k, hit, scope)
@@ -400,6 +403,9 @@ class _Sentence:
                 self._close()
         elif scope is not None:
             if key in (",", "-", "+"):
+                if scope.reach == "brief":
+                    self.scope = None
+                    return
                 if not scope.covered and scope.assertion == "absent" and self._names_structure(scope.item, k):
                     self._close()  # "không thấy viền hoành trái, tim bị đẩy": said of a structure alone
                     return
@@ -452,7 +458,7 @@ class _Sentence:
 
     def _close(self) -> None:
         scope, self.scope = self.scope, None
-        if scope is None or scope.covered:
+        if scope is None or scope.covered or scope.reach == "brief":
             return
         if not self.about_film or self.out.excluded[scope.item]:
             return

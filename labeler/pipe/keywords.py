@@ -270,7 +270,7 @@ class Matcher:
                     unit, last, cost, others, unsure, guess = chosen
                     doubt = doubt or unsure
             reading = tokens[i]
-            if unit is not None and last - i > 1 and kinds[unit] == NEUTRAL and last < n:
+            if unit is not None and last - i > 1 and kinds[unit] in (NEUTRAL, CUE) and last < n:
                 prefix = self._before_sign(tokens, i, last)
                 if prefix is not None:
                     unit, last, others, guess = prefix, last - 1, (), False
@@ -322,9 +322,9 @@ class Matcher:
         return exact
 
     def _before_sign(self, tokens: list[Reading], i: int, last: int) -> Unit | None:
-        """What stands before the last word of a neutral phrase, when that word opens a longer sign.
+        """What stands before the last word of a neutral phrase or a cue, when that word opens a longer sign.
 
-        "không tăng" is neutral, but "không tăng đậm" is "không" and "tăng đậm".
+        "không tăng" is neutral, but "không tăng đậm" is "không" and "tăng đậm"; "có hình số 3" is "có", "hình số 3".
         """
         opens = self._options(tokens, last - 1, None)
         if not any(option[0] > last and self._kinds[option[2]] in (SIGN, STRUCTURE) for option in opens):
