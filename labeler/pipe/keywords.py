@@ -270,8 +270,8 @@ class Matcher:
                     unit, last, cost, others, unsure, guess = chosen
                     doubt = doubt or unsure
             reading = tokens[i]
-            if unit is not None and last - i > 1 and kinds[unit] in (NEUTRAL, CUE) and last < n:
-                prefix = self._before_sign(tokens, i, last)
+            if unit is not None and last - i > 1 and kinds[unit] in (NEUTRAL, CUE, SIGN) and last < n:
+                prefix = self._before_sign(tokens, i, last, kinds[unit] == SIGN)
                 if prefix is not None:
                     unit, last, others, guess = prefix, last - 1, (), False
             if unit is not None:
@@ -321,11 +321,20 @@ class Matcher:
             return _SEVERAL
         return exact
 
-    def _before_sign(self, tokens: list[Reading], i: int, last: int) -> Unit | None:
+    def _before_sign(self, tokens: list[Reading], i: int, last: int, only_cue: bool) -> Unit | None:
         """What stands before the last word of a neutral phrase or a cue, when that word opens a longer sign.
 
         "không tăng" is neutral, but "không tăng đậm" is "không" and "tăng đậm"; "có hình số 3" is "có", "hình số 3".
+        Of a sign (`only_cue`), only a cue may be left: "không sáng quá mức" denies "sáng quá mức".
         """
+        if only_cue:
+            cue = self.trie
+            for reading in tokens[i : last - 1]:
+                if reading.plain is None or reading.plain not in cue:
+                    return None
+                cue = cue[reading.plain]
+            if LEAF not in cue or cue[LEAF].cue is None:
+                return None
         opens = self._options(tokens, last - 1, None)
         if not any(option[0] > last and self._kinds[option[2]] in (SIGN, STRUCTURE) for option in opens):
             return None
