@@ -38,15 +38,28 @@ class Failure(click.ClickException):
 
 
 class Stopped(BaseException):
-    """SIGTERM or SIGHUP came: unwind, removing what is half-written."""
+    """SIGINT, SIGTERM or SIGHUP came: unwind, removing what is half-written."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
 
 
+class PipeClosed(BaseException):
+    """Nobody reads standard output any more."""
+
+
 class Group(click.Group):
     """A group whose commands end as the module says."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run, keeping from click what it would report in its own way."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Stopped(signal.SIGINT) from None
+        except BrokenPipeError:
+            raise PipeClosed from None
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         extra.pop("standalone_mode", None)
@@ -60,13 +73,10 @@ class Group(click.Group):
         except click.ClickException as error:
             say(one_line(error.format_message()))
             sys.exit(error.exit_code)
-        except (click.Abort, KeyboardInterrupt):
-            say("interrupted; nothing was written")
-            sys.exit(130)
         except Stopped as stop:
             say("stopped; nothing was written")
             sys.exit(128 + stop.number)
-        except BrokenPipeError:
+        except (BrokenPipeError, PipeClosed):
             _forget_stdout()
             sys.exit(SIGPIPE_STATUS)
         except OSError as error:
@@ -131,7 +141,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Entry point."""
-    for name in ("SIGTERM", "SIGHUP"):
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
     cli.main()

@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -216,8 +216,9 @@ class Run:
                 review.write(row(review_columns(labeler.classes)))
             table = outputs.file(plan.output)
             table.write(row(["report_id", *self.account.columns, "status", "method", "uncertain", "reasons"]))
-            for item, outcome in self._labelled():
-                self._write(item, outcome, table, explain, review)
+            with contextlib.closing(self._labelled()) as labelled:  # closing ends the workers, whatever happens here
+                for item, outcome in labelled:
+                    self._write(item, outcome, table, explain, review)
             self._close_account()
             if plan.output != STDOUT:
                 outputs.file(meta_path(plan.output)).write(dump(self.account.meta, indent=2) + "\n")
@@ -246,7 +247,7 @@ class Run:
             corrected = decision.corrected if decision is not None else None
             yield Item(report, report.text if corrected is None else corrected, decision)
 
-    def _labelled(self) -> Iterator[tuple[Item, Outcome | str]]:
+    def _labelled(self) -> Generator[tuple[Item, Outcome | str], None, None]:
         if self.plan.jobs == 1:
             outcome = self.hand.outcome
             for item in self._items():
@@ -254,7 +255,7 @@ class Run:
             return
         yield from self._shared()
 
-    def _shared(self) -> Iterator[tuple[Item, Outcome | str]]:
+    def _shared(self) -> Generator[tuple[Item, Outcome | str], None, None]:
         """The same by worker processes, in the same order."""
         plan = self.plan
         pool = ProcessPoolExecutor(
