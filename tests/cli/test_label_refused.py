@@ -49,7 +49,7 @@ def test_a_bad_row_costs_only_itself(here: Path, row: bytes, code: str) -> None:
 
 
 def test_a_repeated_id_is_refused_where_it_stands_again(here: Path) -> None:
-    stderr, rows, meta = label_csv(here, b"a,Tim to.\nb,Catheter.\na,Catheter.\n b ,Tim to.\n")
+    _, rows, meta = label_csv(here, b"a,Tim to.\nb,Catheter.\na,Catheter.\n b ,Tim to.\n")
     assert rows == {"a": "00011", "b": "00001"}
     assert [(r["line"], r["code"]) for r in meta["refused"]] == [(4, "repeated_id"), (5, "repeated_id")]
 
