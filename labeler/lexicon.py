@@ -30,6 +30,7 @@ class Sense:
     layer: str
     covers: tuple[str, ...] = ()
     whole_film: bool = False
+    generic: bool = False  # "tổn thương": names no particular finding
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,6 @@ class Unit:
     section: str | None = None
     role: str | None = None
     above: float | None = None
-    generic: bool = False
     denies: bool = False  # a normal statement that opens with a negation ("không có gì đặc biệt")
     _text: str | None = None
 
@@ -302,7 +302,7 @@ class Lexicon:
         whole_film: bool = False,
         generic: bool = False,
     ) -> None:
-        sense = Sense(finding, region, located.rule(*path), located.layer, covers, whole_film)
+        sense = Sense(finding, region, located.rule(*path), located.layer, covers, whole_film, generic)
         try:
             left, right = split_sign(pattern)
         except PatternError as error:
@@ -311,13 +311,11 @@ class Lexicon:
         if right is None:
             for words in self._expand(located, pattern, path):
                 unit = self._unit(words)
-                unit.generic = unit.generic or generic
                 self._say(unit, None, sense, located, path)
             return
         names = self._structure_names(located, left, path, region)
         for words in self._expand(located, right, path):
             unit = self._unit(words)
-            unit.generic = unit.generic or generic
             for name in names:
                 self._say(unit, name, sense, located, path)
 

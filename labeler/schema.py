@@ -142,7 +142,7 @@ class Cue(Entry):
 class WordList(Entry):
     """Words that carry no finding of their own, by what they do in a sentence."""
 
-    role: Literal["neutral", "locative", "conjunction", "disjunction", "left", "right", "both", "amount", "link", "more", "less"] = "neutral"
+    role: Literal["neutral", "locative", "conjunction", "disjunction", "left", "right", "both", "amount", "link", "modifier", "more", "less"] = "neutral"
     phrases: tuple[Pattern, ...]
 
 

@@ -262,7 +262,8 @@ class Anchorer:
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
         j = k - 1
-        while j >= 0 and clauses.items[j].kind in (NEUTRAL, NUMBER, AMOUNT) and clauses.segment[j] == clauses.segment[k]:
+        described = (NEUTRAL, NUMBER, AMOUNT, SIDE, STRUCTURE)
+        while j >= 0 and clauses.items[j].kind in described and clauses.segment[j] == clauses.segment[k]:
             j -= 1
         if j < 0 or clauses.segment[j] != clauses.segment[k]:
             return False

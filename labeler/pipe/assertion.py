@@ -70,7 +70,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
 
 def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
     """Whether a sentence still belongs to the indication, technique ... that a heading before it opened in its line."""
-    if section in ("advice", "identity"):
+    if section == "advice":
         return True
     opening = next((i for i in clauses.items[first : last + 1] if i.kind not in _FILLERS and i.kind != PUNCT), None)
     if opening is not None and opening.kind == CUE and opening.unit is not None and opening.unit.cue is not None:
@@ -188,8 +188,8 @@ class _Sentence:
         if not hits and self._opens_segment(k):
             hits = self._said_in(self.clauses.segment[k] - 1, k)
         unit = self.items[k].unit
-        if not hits and unit is not None and unit.alone is not None and unit.alone.finding is None:
-            return  # "trong giới hạn sinh lý" after no finding: a normal statement
+        if not hits and unit is not None and unit.cue is not None and unit.cue.scope == "before":
+            return  # "xương sườn (-)": nothing was found there
         if not hits and kind == "absent" and self.about_film and self.override is None and self._says_something():
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
@@ -285,7 +285,7 @@ class _Sentence:
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
         for hit in self._said_before(k, False):
-            if hit.numeric and hit.assertion == "present":
+            if hit.numeric and hit.assertion == "present" and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
                 hit.assertion, hit.cue = "absent", k
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:

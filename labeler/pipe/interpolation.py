@@ -15,7 +15,7 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
-from labeler.pipe.keywords import CUE, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.pipe.keywords import CUE, NEUTRAL, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -106,7 +106,7 @@ class Interpolator:
                 definite |= bit
                 if items[k].guess:
                     reasons.add("uncertain_repair")
-                if hit.structure is None and items[k].unit.generic:  # type: ignore[union-attr]
+                if hit.structure is None and sense.generic:
                     reasons.add("unspecified")
             elif assertion == "absent":
                 absent.add((sense.finding, hit.side))
@@ -121,7 +121,7 @@ class Interpolator:
         for k in self._residue(clauses, said):
             if items[k].kind == UNKNOWN:
                 reasons.add("residue")
-            elif k in clauses.unattached and k not in said.residue:
+            elif k not in said.residue:
                 reasons.add("unattached_sign")
         return Verdict(
             definite, uncertain, frozenset(present) if present else _NONE, frozenset(absent) if absent else _NONE,
@@ -173,10 +173,8 @@ class Interpolator:
 
     def _hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
         """Hits that say something, in text order."""
-        items = clauses.items
         for k in sorted(clauses.hits):
-            unit = items[k].unit
-            introduces = unit is not None and unit.generic and self._introduces(clauses, k)
+            introduces = any(hit.sense.generic for hit in clauses.hits[k]) and self._introduces(clauses, k)
             for hit in clauses.hits[k]:
                 if hit.sense is UNATTACHED:
                     continue
@@ -188,11 +186,10 @@ class Interpolator:
         """Whether a generic word ("tổn thương") only introduces the finding right after it."""
         items = clauses.items
         for j in range(k + 1, min(k + 5, len(items))):
-            other = items[j].unit
             if clauses.segment[j] != clauses.segment[k] or items[j].kind == CUE:
                 return False
-            if items[j].kind == SIGN and other is not None:
-                return not other.generic and any(hit.sense.finding for hit in clauses.hits.get(j, ()))
+            if items[j].kind == SIGN:
+                return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
         return False
 
     def _calls_film_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> bool:
@@ -203,10 +200,8 @@ class Interpolator:
                 return False
             if sense.whole_film:
                 return True
-        else:
-            unit = clauses.items[k].unit
-            if unit is None or not unit.generic:
-                return False
+        elif not sense.generic:
+            return False
         concluding = (section == "conclusion" and not clauses.headings) or (
             said.conclusion_from is not None and k > said.conclusion_from
         )
@@ -218,15 +213,31 @@ class Interpolator:
     def _residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         """Items that nothing explains, unless they are not about this film or their existence is denied."""
         items, excluded = clauses.items, said.excluded
-        out = [k for k, item in enumerate(items) if item.kind == UNKNOWN and not excluded[k] and k not in said.denied]
-        if clauses.unattached or said.residue:
-            found = set(out)
-            for k in clauses.unattached:
-                if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
-                    found.add(k)
-            found.update(k for k in said.residue if not excluded[k])
-            return sorted(found)
-        return out
+        out: set[int] = set()
+        for k, item in enumerate(items):
+            if excluded[k]:
+                continue
+            if item.kind == UNKNOWN:
+                if k not in said.denied:
+                    out.add(k)
+            elif item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier":
+                if not self._beside_finding(clauses, k):
+                    out.add(k)
+        for k in clauses.unattached:
+            if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
+                out.add(k)
+        out.update(k for k in said.residue if not excluded[k])
+        return sorted(out)
+
+    def _beside_finding(self, clauses: Clauses, k: int) -> bool:
+        """Whether the sentence of a modifier ("không đồng nhất") holds a finding that it can describe."""
+        sentence = clauses.sentence
+        return any(
+            hit.sense.finding is not None
+            for j, hits in clauses.hits.items()
+            if sentence[j] == sentence[k]
+            for hit in hits
+        )
 
     def section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
         """Headings alone in their line rule the lines below; one with a text after it rules its own line."""

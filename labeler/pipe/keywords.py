@@ -19,7 +19,7 @@ SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUM
 
 _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
-    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION, "disjunction": CONJUNCTION, "more": NEUTRAL, "less": NEUTRAL,
+    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION, "disjunction": CONJUNCTION, "modifier": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
 }  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another

@@ -1,0 +1,138 @@
+"""What must not change the labels, and what must hold of every explanation."""
+
+from __future__ import annotations
+
+import random
+import unicodedata
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labeler import Labeler
+from tests.labeler.reports import LINES, NAUGHTY
+
+reports = st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True)
+BULLETS = ("- ", "-", "-- ", "+ ", "• ", "* ", "– ", "", "> ")
+PLACEMENT = (("òa", "oà"), ("óa", "oá"), ("ỏa", "oả"), ("ọa", "oạ"), ("òe", "oè"), ("úy", "uý"), ("ùy", "uỳ"), ("ủy", "uỷ"))
+
+
+def dashed(lines: list[str], bullet: str = "- ", end: str = "\n") -> str:
+    return end.join(bullet + line for line in lines)
+
+
+@given(reports, st.sampled_from(["NFC", "NFD"]))
+def test_unicode_form_means_nothing(labeler: Labeler, lines: list[str], form: str) -> None:
+    text = dashed(lines)
+    changed = unicodedata.normalize(form, text)  # type: ignore[arg-type]
+    assert labeler.label(changed).labels == labeler.label(text).labels
+
+
+@given(reports)
+def test_tone_placement_means_nothing(labeler: Labeler, lines: list[str]) -> None:
+    text = dashed(lines)
+    old = text
+    for new_style, old_style in PLACEMENT:
+        old = old.replace(new_style, old_style)
+    new = text
+    for new_style, old_style in PLACEMENT:
+        new = new.replace(old_style, new_style)
+    assert labeler.label(old).labels == labeler.label(new).labels == labeler.label(text).labels
+
+
+@given(reports, st.sampled_from(["\n", "\r\n", "\r", "\n\n", "\u2028"]))
+def test_line_ends_mean_nothing(labeler: Labeler, lines: list[str], end: str) -> None:
+    assert labeler.label(dashed(lines, end=end)).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports, st.sampled_from(BULLETS))
+def test_bullets_mean_nothing(labeler: Labeler, lines: list[str], bullet: str) -> None:
+    assert labeler.label(dashed(lines, bullet)).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports)
+def test_numbering_means_nothing(labeler: Labeler, lines: list[str]) -> None:
+    numbered = "\n".join(f"{i}. {line}" for i, line in enumerate(lines, 1))
+    assert labeler.label(numbered).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports, st.randoms())
+def test_order_of_lines_means_nothing(labeler: Labeler, lines: list[str], rng: random.Random) -> None:
+    shuffled = lines.copy()
+    rng.shuffle(shuffled)
+    assert labeler.label(dashed(shuffled)).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports)
+def test_upper_case_means_nothing(labeler: Labeler, lines: list[str]) -> None:
+    text = dashed(lines)
+    assert labeler.label(text.upper()).labels == labeler.label(text).labels
+
+
+@given(reports, st.data())
+def test_spaces_between_words_mean_nothing(labeler: Labeler, lines: list[str], data: st.DataObject) -> None:
+    text = dashed(lines)
+    gaps = st.sampled_from([" ", "  ", "   ", "\u00a0", "\t", " \u200b"])
+    spaced = "".join(data.draw(gaps) if ch == " " else ch for ch in text)
+    assert labeler.label(spaced).labels == labeler.label(text).labels
+
+
+@given(reports)
+def test_one_paragraph_says_the_same(labeler: Labeler, lines: list[str]) -> None:
+    assert labeler.label(" ".join(lines)).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports)
+def test_html_says_the_same(labeler: Labeler, lines: list[str]) -> None:
+    html = "<p>" + "<br/>".join("- " + line.encode("ascii", "xmlcharrefreplace").decode() for line in lines) + "</p>"
+    assert labeler.label(html).labels == labeler.label(dashed(lines)).labels
+
+
+@given(reports, st.data())
+def test_a_denied_finding_sets_nothing(labeler: Labeler, lines: list[str], data: st.DataObject) -> None:
+    phrases = sorted(u.text for u in labeler.lexicon.units() if u.alone is not None and u.alone.finding is not None)
+    phrase = data.draw(st.sampled_from(phrases))
+    cue = data.draw(st.sampled_from(["Không thấy", "Không có", "Chưa thấy hình ảnh", "Không ghi nhận"]))
+    text = dashed(lines)
+    assert labeler.label(f"{text}\n- {cue} {phrase}.").labels == labeler.label(text).labels
+
+
+@given(st.one_of(reports.map(dashed), st.text(), st.sampled_from(NAUGHTY)), st.sampled_from(["NFC", "NFD"]))
+def test_offsets_are_the_raw_text(labeler: Labeler, text: str, form: str) -> None:
+    text = unicodedata.normalize(form, text)  # type: ignore[arg-type]
+    report = labeler.label(text)
+    for mention in report.mentions:
+        assert text[mention.start : mention.end] == mention.text != ""
+        assert mention.rule
+    for span in report.residue:
+        assert text[span.start : span.end] == span.text != ""
+    for name, why in report.classes.items():
+        assert why.value == report.labels[name]
+
+
+@given(st.lists(st.one_of(reports.map(dashed), st.text(), st.sampled_from(NAUGHTY)), max_size=6))
+@settings(max_examples=60)
+def test_one_engine(labeler: Labeler, forgetful: Labeler, texts: list[str]) -> None:
+    streamed = [report.to_dict() for report in labeler.label_many(texts)]
+    assert streamed == [labeler.label(text).to_dict() for text in texts]
+    assert streamed == [forgetful.label(text).to_dict() for text in texts]
+    assert streamed == [labeler.nlp(text)._.report.to_dict() for text in texts]
+
+
+@given(st.one_of(st.text(), st.sampled_from(NAUGHTY), reports.map(dashed)))
+def test_tokens_destroy_nothing(labeler: Labeler, text: str) -> None:
+    assert labeler.nlp.tokenizer(text).text == text
+
+
+@pytest.mark.parametrize("text", NAUGHTY)
+def test_naughty_strings(labeler: Labeler, text: str) -> None:
+    doc = labeler.nlp(text)
+    assert doc.text == text
+    assert set(labeler.label(text).labels.values()) <= {0, 1}
+
+
+@given(reports, st.integers(1, 9), st.integers(1, 9))
+def test_digits_that_mean_nothing_are_not_mixed_up(labeler: Labeler, lines: list[str], a: int, b: int) -> None:
+    """Lines that differ in digits alone share their analysis only where digits mean nothing."""
+    for line in (f"Bóng tim, chỉ số tim ngực 0,{a}{b}.", f"Phim {a} bên mờ.", f"Mật độ đám mờ {a % 4}/{b % 4}.", f"Dải xơ {a}/3 dưới phổi phải."):
+        assert labeler.label(line).to_dict() == Labeler(labeler.rules, remember=False).label(line).to_dict()
