@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import CLASSES, labels, small, table
+
+from tests.cli.helpers import CLASSES, labels, small, table
 
 ROWS = {
     "clear": "Tim to.",

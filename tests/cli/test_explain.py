@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, process, vnlabel
+
+from tests.cli.helpers import SMALL, process, vnlabel
 
 TEXT = "- Tràn dịch màng phổi phải, không thấy tràn khí màng phổi.\n- Theo dõi viêm phổi. Xyzzy."
 

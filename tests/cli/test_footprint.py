@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from conftest import SMALL
+from tests.cli.helpers import SMALL
 
 MEASURE = """
 import resource, sys

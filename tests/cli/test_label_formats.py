@@ -10,7 +10,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import labels, process, small, table, vnlabel
+
+from tests.cli.helpers import labels, process, small, table, vnlabel
 
 TEXTS = {
     "a1": "Tràn dịch màng phổi phải.",

@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, SMALL, process, small, start, table
+
+from tests.cli.helpers import COMMAND, SMALL, process, small, start, table
 
 TEXTS = ["Tim to.", "Không thấy tràn dịch màng phổi.", "Theo dõi viêm phổi.", "Tim phổi bình thường", "Tim to. Xyzzy."]
 

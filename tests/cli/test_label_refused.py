@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import labels, small
+
+from tests.cli.helpers import labels, small
 
 GOOD = b"ok,Tim to.\n"
 MEGABYTE = b"Tim to. " * 125_001

@@ -7,7 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, small, vnlabel
+
+from tests.cli.helpers import SMALL, small, vnlabel
 
 
 @pytest.fixture

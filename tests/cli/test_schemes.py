@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import CLASSES, labels, small, table, vnlabel
 
 from labeler.schema import CHEXPERT, VINDR_GLOBAL, VINDR_LOCAL
+from tests.cli.helpers import CLASSES, labels, small, table, vnlabel
 
 REPORTS = {
     "unsure": "Theo dõi viêm phổi.",
