@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     r"|(?P<op>[()\[\]|~/%?+&=<>.,:-]))"
 )
 _DECIMAL = re.compile(r"\d+(?:[.,]\d+)?")
-_CHUNK = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+")
+_CHUNK = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:\d+[^\W_]*)?")
 
 
 class PatternError(ValueError):

@@ -149,7 +149,7 @@ class Speller:
         key = word_key(word)
         candidates = self._exact(word, key)
         if not candidates:
-            joined = self._split(word)
+            joined = None if skeleton(word) in self._by_skeleton else self._split(word)
             if joined is not None:
                 out = []
                 start = 0
@@ -182,7 +182,7 @@ class Speller:
             for known in self._by_skeleton.get(skeleton(word), ()):
                 if known != key and has_marks(known):
                     out.append(Candidate((known,), LOST_MARKS))
-        if len(key) <= 3 and key not in self.vocabulary and out == [] and _ROMAN.fullmatch(key):
+        if len(key) <= 4 and _ROMAN.fullmatch(key):
             out.append(Candidate((ANY_NUMBER,)))
         return tuple(out[: MAX_CANDIDATES * 2])
 

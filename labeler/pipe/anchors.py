@@ -43,7 +43,7 @@ class Hit:
 class Clauses:
     """A line's items with their segments (between commas) and sentences, and the hits found in them."""
 
-    __slots__ = ("items", "segment", "sentence", "demoted", "hits", "absorbed", "unattached", "headings", "consumed")
+    __slots__ = ("items", "segment", "sentence", "demoted", "hits", "absorbed", "unattached", "unplaced", "headings", "consumed")
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
@@ -54,6 +54,7 @@ class Clauses:
         self.hits: dict[int, list[Hit]] = {}
         self.absorbed: set[int] = set()
         self.unattached: list[int] = []
+        self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
         self._cut()
 
@@ -61,12 +62,14 @@ class Clauses:
         items = self.items
         segment = sentence = 0
         fresh = True  # at the start of a sentence
+        denied = -1  # the last sentence with a negation
         for k, item in enumerate(items):
             unit = item.unit
             if unit is not None and unit.section is not None:
                 colon = k + 1 < len(items) and items[k + 1].key == ":"
                 alone = len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT)
-                if colon or alone or (fresh and unit.cue is None and len(unit.words) > 1):
+                bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
+                if colon or alone or (fresh and bare):
                     item = items[k] = item.as_kind(HEADING)
                     if not fresh:
                         sentence += 1
@@ -74,8 +77,14 @@ class Clauses:
                     self.headings.append(k)
                 elif item.kind == HEADING:
                     item = items[k] = item.as_kind(NEUTRAL)
-            elif unit is not None and unit.cue is not None and unit.cue.assertion == "contrast":
-                segment += 1
+            elif unit is not None and unit.cue is not None:
+                if unit.cue.assertion == "absent":
+                    denied = sentence
+                elif unit.cue.assertion == "contrast":
+                    if unit.cue.scope == "list" and denied != sentence:
+                        item = items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
+                    else:
+                        segment += 1
             self.segment.append(segment)
             self.sentence.append(sentence)
             if item.kind != PUNCT:
@@ -175,9 +184,15 @@ class Anchorer:
             elif kind == PUNCT:
                 if items[j].key not in ("(", ")", "/", '"'):
                     return None
+            elif kind == SIGN and self._filler(items[j]):
+                continue
             elif kind not in _TRANSPARENT and kind != LOCATIVE:
                 return None
         return None
+
+    def _filler(self, item: Item) -> bool:
+        """A word that may be a normal descriptor ("phổi trong") but links elsewhere ("dịch trong khoang màng phổi")."""
+        return item.unit is not None and item.unit.role is not None and not item.unit.says_finding
 
     def _left(self, clauses: Clauses, k: int) -> int | None:
         """The nearest structure before the sign in the segment that takes it."""
@@ -207,7 +222,9 @@ class Anchorer:
 
     def _close(self, clauses: Clauses, k: int, j: int) -> bool:
         """Whether only fillers stand between the sign and the structure right of it."""
-        return all(clauses.items[m].kind in (NEUTRAL, AMOUNT, SIDE, UNKNOWN) for m in range(k + 1, j)) and j - k <= 4
+        return j - k <= 4 and all(
+            item.kind in (NEUTRAL, AMOUNT, SIDE, UNKNOWN) or self._filler(item) for item in clauses.items[k + 1 : j]
+        )
 
     def _before(self, clauses: Clauses, k: int, same_sentence: bool) -> int | None:
         """The last structure named before this segment that takes the sign."""
@@ -245,6 +262,15 @@ class Anchorer:
             elif item.kind not in (NEUTRAL, CONJUNCTION, PUNCT, UNKNOWN):
                 return None
         return None
+
+    def _other_place(self, clauses: Clauses, k: int, region: str | None) -> bool:
+        """Whether the segment names a structure of another region of which the sign could be said as well."""
+        for j, item in enumerate(clauses.items):
+            if item.kind == STRUCTURE and clauses.segment[j] == clauses.segment[k]:
+                sense = self._sense(clauses, k, j)
+                if sense is not None and sense.finding is not None and sense.region != region:
+                    return True
+        return False
 
     def _own_region(self, clauses: Clauses, k: int, region: str) -> int | None:
         """A structure of the sign's own region in its segment: "dải mờ giữa phổi phải" in a line on the heart."""
@@ -317,6 +343,8 @@ class Anchorer:
             return
         if unit.alone is not None:
             self._add(clauses, k, None, None, unit.alone)
+            if self._other_place(clauses, k, unit.alone.region):
+                clauses.unplaced.append(k)
             return
         before = self._before(clauses, k, False)
         if before is not None:
@@ -331,9 +359,26 @@ class Anchorer:
                 return
         if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set
+        if self._as_shorter(clauses, k, topic):
+            return
         clauses.unattached.append(k)
         hit = self._add(clauses, k, None, None, UNATTACHED)
         hit.side = None
+
+    def _as_shorter(self, clauses: Clauses, k: int, topic: Structure | None) -> bool:
+        """Read a sign that no structure takes as its first words alone ("mờ hình thoi" as "mờ")."""
+        item = clauses.items[k]
+        assert item.unit is not None
+        for cut in range(len(item.unit.words) - 1, 0, -1):
+            shorter = self.lexicon.find(item.unit.words[:cut])
+            if shorter is None or not shorter.says_finding:
+                continue
+            clauses.items[k] = item.as_kind(SIGN, shorter)
+            if self._right(clauses, k) is not None or self._left(clauses, k) is not None:
+                self._sign(clauses, k, topic)
+                return True
+        clauses.items[k] = item
+        return False
 
     def _add(self, clauses: Clauses, k: int, at: int | None, structure: Structure | None, sense: Sense) -> Hit:
         if at is not None:

@@ -98,7 +98,9 @@ class _Sentence:
             unit = item.unit
             if self.override is not None and self.override_ends is not None:
                 ended = item.key == ")" if self.override_ends < 0 else self.clauses.segment[k] != self.override_ends
-                if ended:
+                if ended and self.override[1] == "excluded" and self.items[k - 1].key == ":":
+                    self.override_ends = None  # "Lâm sàng tuyến dưới gửi: ..." opens an indication
+                elif ended:
                     self.override = None
             if not self.about_film or self.override is not None:
                 self.out.excluded[k] = True
@@ -253,6 +255,8 @@ class _Sentence:
     def _hit(self, k: int, hit: Hit) -> None:
         if not self.about_film or self.override is not None:
             kind = self.override[1] if self.override is not None else "excluded"
+            if self.out.section in ("identity", "technique") and hit.sense.finding:
+                self.out.reasons.add("misplaced_finding")
             hit.assertion = kind
             hit.cue = self.override[0] if self.override is not None else None
             return

@@ -106,6 +106,8 @@ class Interpolator:
                 definite |= bit
                 if items[k].guess:
                     reasons.add("uncertain_repair")
+                if k in clauses.unplaced:
+                    reasons.add("unclear_place")
                 if hit.structure is None and sense.generic:
                     reasons.add("unspecified")
             elif assertion == "absent":

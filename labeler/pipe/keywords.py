@@ -116,7 +116,8 @@ class Matcher:
         self.speller = tokenizer.speller
         self.confusable = lexicon.confusable
         self.remember = remember
-        self._parts: tuple[dict[str, Match], dict[str, Match]] = ({}, {})
+        # by the string itself, and by the string with its digits 0 where they mean nothing; unmarked texts apart
+        self._parts: tuple[tuple[dict[str, Match], dict[str, Match]], ...] = (({}, {}), ({}, {}))
         self._comma = tokenizer.readings(",")
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
@@ -151,24 +152,21 @@ class Matcher:
         return Match(items, tokens, doubt, digits, joins, tuple(bases))
 
     def _part(self, part: str, unmarked: bool) -> Match:
-        memo = self._parts[unmarked]
-        blind = without_digits(part)
-        found = memo.get(blind)
-        if found is not None and (not found.digits or blind == part):
-            return found
+        exact, blinds = self._parts[unmarked]
+        found = exact.get(part)
         if found is not None:
-            found = memo.get(part)
+            return found
+        blind = without_digits(part)
+        if blind != part:
+            found = blinds.get(blind)
             if found is not None:
                 return found
         found = self._match(self.tokenizer.readings(part), unmarked)
         if self.remember:
+            memo, key = (exact, part) if found.digits or blind == part else (blinds, blind)
             if len(memo) >= MAX_PARTS:
                 memo.clear()
-            if found.digits:
-                memo[part] = found
-                memo.setdefault(blind, found)
-            else:
-                memo[blind] = found
+            memo[key] = found
         return found
 
     def _match(self, tokens: list[Reading], unmarked: bool) -> Match:
@@ -387,7 +385,7 @@ class Matcher:
         kind = self._kinds[unit]
         if kind in (STRUCTURE, CUE, SIDE):
             return cost <= MAX_LONE_COST
-        return kind == SIGN and (cost <= MAX_NEUTRAL_COST or (unit.says_finding and cost <= MAX_LONE_COST))
+        return kind == SIGN and cost <= MAX_NEUTRAL_COST
 
     def _choose(
         self, options: list[Option], first: int, unmarked: bool

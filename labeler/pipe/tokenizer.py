@@ -14,7 +14,7 @@ _CHUNK = re.compile(
     r"\([-+?±]\)"  # a result in brackets is one sign
     r"|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})(?![\d/])"  # a date is one number
     r"|\d+(?:[.,]\d+)?"
-    r"|[^\W\d_][^\W_]*(?:'(?=[^\W\d_])[^\W_]+)*"
+    r"|[^\W\d_][^\W_]*"
     r"|[^\w\s]|_"
 )
 
@@ -89,10 +89,10 @@ def _without_glue(text: str, tokens: list[Token]) -> tuple[Token, ...]:
     last = len(tokens) - 1
     for i, token in enumerate(tokens):
         start, end, reading = token
-        if (reading.key == "-" or reading.key == ".") and 0 < i < last:
+        if reading.key in "-.'" and 0 < i < last:
             before, after = tokens[i - 1], tokens[i + 1]
             if before[1] == start and after[0] == end and before[2].word and after[2].word:
-                if reading.key == "-" and not (before[2].number and after[2].number):
+                if reading.key == "'" or (reading.key == "-" and not (before[2].number and after[2].number)):
                     continue
                 length = before[1] - before[0]
                 if reading.key == "." and length <= 2 and not before[2].number and (text[after[0]].islower() or length == 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from labeler import Labeler
 
@@ -15,3 +16,8 @@ def labeler() -> Labeler:
 @pytest.fixture(scope="session")
 def forgetful(labeler: Labeler) -> Labeler:
     return Labeler(labeler.rules, remember=False)
+
+
+# Timing is what benchmarks are for; the first example of a run loads spaCy.
+settings.register_profile("vnlabel", deadline=None)
+settings.load_profile("vnlabel")

@@ -22,7 +22,7 @@ LINES = (
     "Bóng tim to, chỉ số tim ngực 0,58.",
     "Trung thất cân đối, khí quản không lệch.",
     "Vòm hoành phải cao, không thấy liềm hơi.",
-    "Thùy trên phổi phải có hang, hoà lẫn đám thâm nhiễm.",
+    "Thùy trên phổi phải có hang, hai phổi có nốt mờ lan toả.",
 )
 NAUGHTY = (
     "", " ", "\n", "\r\n", "\t", "\u00a0", "\u200b", "\ufeff", "\x00", "- ", "--", "...", "?!", "(-)", "&", "&amp;", "&#x110;",
