@@ -29,6 +29,7 @@ MAX_CANDIDATES = 8
 
 _ROMAN = re.compile(r"(?=[ivx])x{0,2}(ix|iv|v?i{0,3})")
 _VERTEBRA = re.compile(r"[cdtls]\d{1,2}")
+_FOREIGN = re.compile("[fjwz]")  # letters of no Vietnamese syllable: another language, or keystrokes left in
 _LETTERS_DIGITS = re.compile(r"\d+|\D+")
 _ONSET = "b|c|ch|d|đ|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|q|qu|r|s|t|th|tr|v|x|"
 _SYLLABLE = re.compile(
@@ -227,6 +228,8 @@ class Speller:
         out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
+        if _FOREIGN.search(bare):
+            return out
         for near in self._one_edit(bare):
             cost = slip_cost(bare, near)
             for w in self._by_skeleton[near]:

@@ -69,7 +69,7 @@ class Clauses:
                 colon = k + 1 < len(items) and items[k + 1].key == ":"
                 alone = len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT)
                 bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
-                if colon or alone or (fresh and bare):
+                if colon or alone or (fresh and bare and not self.headings):
                     item = items[k] = item.as_kind(HEADING)
                     if not fresh:
                         sentence += 1
@@ -128,6 +128,7 @@ class Anchorer:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
+        self._structures_in: dict[Unit, Structure | None] = {}
 
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
@@ -153,6 +154,9 @@ class Anchorer:
         item = items[k]
         if item.kind in (SIGN, STRUCTURE, HEADING):
             return
+        following = items[k + 1] if k + 1 < len(items) else None
+        if item.kind == CUE and following is not None and following.kind == SIGN:
+            return  # "TD viêm phổi"
         for other in item.others:
             if not other.beside:
                 continue
@@ -237,6 +241,29 @@ class Anchorer:
             if items[j].kind == STRUCTURE and j not in clauses.demoted and self._sense(clauses, k, j) is not None:
                 return j
         return None
+
+    def _inner(self, clauses: Clauses, k: int) -> Structure | None:
+        """The structure inside a phrase said before in the sentence: "dẫn lưu màng phổi, còn dịch lượng ít"."""
+        unit = clauses.items[k].unit
+        assert unit is not None
+        for j in range(k - 1, -1, -1):
+            if clauses.sentence[j] != clauses.sentence[k]:
+                return None
+            said = clauses.items[j].unit
+            if clauses.items[j].kind == SIGN and said is not None and len(said.words) > 2:
+                structure = self._held(said)
+                if structure is not None and unit.sense_for(structure) is not None:
+                    return structure
+        return None
+
+    def _held(self, unit: Unit) -> Structure | None:
+        """The longest structure named inside a phrase."""
+        if unit not in self._structures_in:
+            words = unit.words
+            spans = ((i, j) for n in range(len(words) - 1, 0, -1) for i in range(len(words) - n + 1) for j in (i + n,))
+            found = (self.lexicon.find(words[i:j]) for i, j in spans)
+            self._structures_in[unit] = next((u.structure for u in found if u is not None and u.structure is not None), None)
+        return self._structures_in[unit]
 
     def _shared(self, clauses: Clauses, k: int) -> int | None:
         """The structure behind a list of signs ("dày, dính màng phổi")."""
@@ -334,6 +361,12 @@ class Anchorer:
             hit.carried = True
             self._spread(clauses, k, before)
             return
+        inner = self._inner(clauses, k)
+        if inner is not None:
+            sense = unit.sense_for(inner)
+            if sense is not None:
+                self._add(clauses, k, None, inner, sense).carried = True
+                return
         shared = self._shared(clauses, k)
         if shared is not None:
             sense = self._sense(clauses, k, shared)

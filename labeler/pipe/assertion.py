@@ -174,8 +174,12 @@ class _Sentence:
         return any(self.items[j].kind == STRUCTURE and segment[j] == segment[k] for j in range(self.first, k))
 
     def _ends_after(self, k: int) -> bool:
-        """Whether nothing follows a cue before the next sign of punctuation."""
-        return k + 1 > self.last or self.items[k + 1].key in (",", ".", ";", ")", "!")
+        """Whether nothing follows a cue before the next sign of punctuation ("không còn", "không còn thấy")."""
+        if k + 1 <= self.last and self.items[k + 1].kind == CUE:
+            cue = self.items[k + 1].unit.cue  # type: ignore[union-attr]
+            if cue is not None and cue.assertion == "present" and cue.scope == "none":
+                k += 1
+        return k + 1 > self.last or self.items[k + 1].key in (",", ".", ";", ")", "!", "?")
 
     def _bracket(self, k: int, kind: str) -> None:
         if k + 1 > self.last or self.items[k + 1].key != "(":
@@ -289,7 +293,8 @@ class _Sentence:
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
         for hit in self._said_before(k, False):
-            if hit.numeric and hit.assertion == "present" and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
+            bracketed = any(item.key == "(" for item in self.items[hit.item : k])  # "0,56 (bình thường < 0,5)"
+            if hit.numeric and hit.assertion == "present" and not bracketed and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
                 hit.assertion, hit.cue = "absent", k
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
@@ -391,12 +396,14 @@ class _Sentence:
                 if hit.anchor == k or (hit.anchor is not None and k <= hit.anchor < j):
                     return True
             if self.items[j].kind == SIGN:
-                return False
+                return self._opens_segment(k)  # "không tràn dịch, bóng tim to chủ yếu thất trái"
         return False
 
     def _punctuation(self, k: int, key: str) -> None:
         scope = self.scope
         if key == "?":
+            if self._asks(k):
+                return
             self._close()
             for hit in self._said_before(k, False)[:1]:
                 if hit.assertion == "present":
@@ -430,6 +437,25 @@ class _Sentence:
 
     def _names_structure(self, first: int, last: int) -> bool:
         return any(self.items[j].kind == STRUCTURE for j in range(first + 1, last))
+
+    def _asks(self, k: int) -> bool:
+        """"Có viêm phổi không?" asks and says nothing."""
+        before = self.items[k - 1] if k > self.first else None
+        opening = self.items[self.first].unit
+        if before is None or before.kind != CUE or before.unit is None or before.unit.cue is None:
+            return False
+        if before.unit.cue.assertion != "absent" or opening is None or opening.cue is None:
+            return False
+        if opening.cue.assertion != "present":
+            return False
+        self.scope = None
+        for j in range(self.first, k):
+            self.out.excluded[j] = True
+            for hit in self.clauses.hits.get(j, ()):
+                hit.assertion, hit.cue = "excluded", k
+        if k - 1 in self.out.residue:
+            self.out.residue.remove(k - 1)
+        return True
 
     def _new_head(self, k: int) -> bool:
         """Whether the segment from item k on opens with a structure and says something of it."""

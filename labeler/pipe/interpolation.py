@@ -71,6 +71,7 @@ class Detail(NamedTuple):
     region: str | None
 
 
+DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
 _NONE: frozenset[Said] = frozenset()
 _NO_REASONS: frozenset[str] = frozenset()
 
@@ -104,7 +105,7 @@ class Interpolator:
                     uncertain |= bit
                     continue
                 definite |= bit
-                if items[k].guess:
+                if items[k].guess or (items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1):
                     reasons.add("uncertain_repair")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")

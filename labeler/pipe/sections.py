@@ -15,14 +15,15 @@ from labeler.text import normalize
 
 MAX_EDGES = 200_000
 
-_BULLET = re.compile(r"[ ]*(?:[-+*•>~=_]+(?=[\s\w(]|$)|(?:\d{1,2}|[a-eA-E])[.)/](?=\s|[^\W\d])|\((?:\d|[a-e])\)|[IVX]{1,4}[.)](?=\s))[ ]*")
+_BULLET = re.compile(r"[ ]*(?:\[[xXvV✓✔]\]|[☑☒✔]|[-+*•>~=_]+(?=[\s\w(]|$)|(?:\d{1,2}|[a-eA-E])[.)/](?=\s|[^\W\d])|\((?:\d|[a-e])\)|[IVX]{1,4}[.)](?=\s))[ ]*")
 _INLINE = re.compile(
     r"(?:(?<=[.;:!?])|(?<=[.;:!?] )|(?<=[.;:!?]  ))[ ]*[-+*•]+(?:[ ]+[-+*•]+)*[ ]*(?=[^\W\d_])"  # "to. - Phổi"
     r"|[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[A-ZĐÀ-ỸƠƯ][a-zà-ỹ])"  # "to - Phổi"
     r"|[ ]*•[ ]*"
-    r"|(?<=[.;]) *\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
+    r"|(?<=[.;]) +\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
+_UNCHECKED = re.compile(r"[ ]*[-•]?[ ]*(?:\[[ ]*\]|[☐□])")  # an empty box on a form: what it offers was not chosen
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
 
@@ -94,6 +95,8 @@ class Splitter:
         return lines
 
     def _items(self, raw: str, at: int, out: list[Line]) -> None:
+        if _UNCHECKED.match(raw):
+            return
         m = _BULLET.match(raw)
         start = m.end() if m else 0
         bullet = m is not None
