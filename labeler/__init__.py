@@ -1,7 +1,7 @@
 """vnlabel: Vietnamese chest X-ray reports to trustworthy labels.
 
-    from labeler import Labeler
-    Labeler.from_rules().label("- Tràn dịch màng phổi phải.").labels
+from labeler import Labeler
+Labeler.from_rules().label("- Tràn dịch màng phổi phải.").labels
 """
 
 from labeler.labeler import LabeledReport, Labeler

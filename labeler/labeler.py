@@ -427,7 +427,9 @@ class Labeler:
                 cleared.update(statement.clears)
             not_assessable |= detail.not_assessable
         classes = {
-            name: self._because(name, report, mentions, normal, not_assessable) for name in self.classes if name != "abnormal"
+            name: self._because(name, report, mentions, normal, not_assessable)
+            for name in self.classes
+            if name != "abnormal"
         }
         classes["abnormal"] = self._because_abnormal(report, mentions, normal)
         return Explanation(tuple(mentions), tuple(residue), classes, frozenset(cleared))
@@ -438,13 +440,17 @@ class Labeler:
     ) -> Because:  # fmt: skip
         value = report.labels[name]
         if value:
-            deciding = [i for i, m in enumerate(mentions) if m.region == name and m.assertion in ("present", "uncertain")]
+            deciding = [
+                i for i, m in enumerate(mentions) if m.region == name and m.assertion in ("present", "uncertain")
+            ]
             return Because(value, "mention", {"mentions": deciding})
         if name in not_assessable:
             return Because(0, "not assessable")
         for i, m in enumerate(mentions):
             if m.region == name and m.assertion == "absent":
-                return Because(0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()})
+                return Because(
+                    0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()}
+                )
         for where, regions, rule in normal:
             if name in regions:
                 return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
@@ -458,7 +464,9 @@ class Labeler:
             return Because(1, "mention", {"mentions": deciding})
         for i, m in enumerate(mentions):
             if m.assertion == "absent":
-                return Because(0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()})
+                return Because(
+                    0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()}
+                )
         if normal:
             where, _, rule = normal[0]
             return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})

@@ -9,6 +9,7 @@ once per rule set; everything a report can say is looked up in it, exactly or th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from labeler import schema
@@ -202,7 +203,12 @@ class Lexicon:
 
     def _is_denial(self, words: Words) -> bool:
         unit = self.find(words)
-        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope in ("list", "next")
+        return (
+            unit is not None
+            and unit.cue is not None
+            and unit.cue.assertion == "absent"
+            and unit.cue.scope in ("list", "next")
+        )
 
     def _references(self) -> None:
         regions, findings = self.rules.regions, self.findings
@@ -214,11 +220,15 @@ class Lexicon:
         for located in self.rules.all("anatomy"):
             for name in located.entry.clears:
                 if name not in findings:
-                    self.problems.append(located.problem(f"unknown finding {name!r}{nearest(name, findings)}", "clears"))
+                    self.problems.append(
+                        located.problem(f"unknown finding {name!r}{nearest(name, findings)}", "clears")
+                    )
         for located in self.rules.all("regions"):
             name = located.entry.anatomy
             if name is not None and name not in self.structures:
-                self.problems.append(located.problem(f"unknown anatomy {name!r}{nearest(name, self.structures)}", "anatomy"))
+                self.problems.append(
+                    located.problem(f"unknown anatomy {name!r}{nearest(name, self.structures)}", "anatomy")
+                )
         for located in self.rules.all("normal"):
             for name in located.entry.covers:
                 if name not in regions:
@@ -289,7 +299,9 @@ class Lexicon:
     def _normal(self, located: Located[schema.Normal]) -> None:
         entry = located.entry
         for i, pattern in enumerate(entry.phrases):
-            self._pattern(located, pattern, ("phrases", i), None, None, covers=entry.covers, whole_film=entry.whole_film)
+            self._pattern(
+                located, pattern, ("phrases", i), None, None, covers=entry.covers, whole_film=entry.whole_film
+            )
 
     def _pattern(
         self,
@@ -319,7 +331,9 @@ class Lexicon:
             for name in names:
                 self._say(unit, name, sense, located, path)
 
-    def _structure_names(self, located: Located[Any], left: str, path: tuple[str | int, ...], region: str | None) -> list[str]:
+    def _structure_names(
+        self, located: Located[Any], left: str, path: tuple[str | int, ...], region: str | None
+    ) -> list[str]:
         """Ids of the structures left of "~": named as <id>, or by any phrase of an anatomy entry."""
         text = left.strip()
         parts = [part.strip() for part in text.strip("()").split("|")]
@@ -354,7 +368,7 @@ class Lexicon:
 
     def _learn(self, words: Words) -> None:
         self.vocabulary.update(words)
-        self.follows.update(zip(words, words[1:], strict=False))
+        self.follows.update(pairwise(words))
 
     def _claim(self, words: Words, slot: str, value: Any, located: Located[Any], path: tuple[str | int, ...]) -> None:
         """Give a unit a part other than a sign; two different values for one part contradict each other."""
@@ -369,7 +383,9 @@ class Lexicon:
             message = f"{unit.text!r} is already {slot} {says[0]!r} and cannot be {says[1]!r} too: keep it in one place"
             self.problems.append(located.problem(message, *path))
 
-    def _say(self, unit: Unit, beside: str | None, sense: Sense, located: Located[Any], path: tuple[str | int, ...]) -> None:
+    def _say(
+        self, unit: Unit, beside: str | None, sense: Sense, located: Located[Any], path: tuple[str | int, ...]
+    ) -> None:
         held = unit.alone if beside is None else unit.beside.get(beside)
         if held is None:
             if beside is None:

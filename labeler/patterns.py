@@ -103,7 +103,7 @@ class _Parser:
     def parse(self) -> Iterator[Words]:
         sets = self._alternatives()
         if self.i < len(self.tokens):
-            kind, text, column = self.tokens[self.i]
+            _, text, column = self.tokens[self.i]
             raise PatternError(f"{text!r} without its opening bracket", column)
         return iter(sets)
 
@@ -133,7 +133,7 @@ class _Parser:
                 parts.append([(text,)])
             elif kind == "ref":
                 name = text[1:-1]
-                phrases = [(text,)] if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolve(name)
+                phrases: list[Words] | None = [(text,)] if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolve(name)
                 if phrases is None:
                     raise PatternError(f"unknown name <{name}>", column)
                 parts.append(phrases)

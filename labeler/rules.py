@@ -87,7 +87,9 @@ class RuleSet:
     Use `RuleSet.load`.  Raises RuleSetError with every problem found, not only the first.
     """
 
-    def __init__(self, info: schema.RuleSetInfo, path: Path, entries: dict[str, dict[str, Located[Any]]], digest: str) -> None:
+    def __init__(
+        self, info: schema.RuleSetInfo, path: Path, entries: dict[str, dict[str, Located[Any]]], digest: str
+    ) -> None:
         self.info = info
         self.path = path
         self.entries = entries
@@ -138,7 +140,9 @@ class _Reader:
             self.problems.append(Problem(str(folder), 1, 1, f"no such folder of rules; {hint}"))
             return None
         if not info_file.is_file():
-            self.problems.append(Problem(_shown(info_file), 1, 1, "missing: a rule set needs a ruleset.yaml with name and version"))
+            self.problems.append(
+                Problem(_shown(info_file), 1, 1, "missing: a rule set needs a ruleset.yaml with name and version")
+            )
             return None
         digest = hashlib.sha256()
         info = self._info(info_file, digest)
@@ -163,7 +167,8 @@ class _Reader:
         if not isinstance(data, dict):
             self.problems.append(Problem(_shown(file), 1, 1, "a ruleset.yaml is a mapping with name and version"))
             return None
-        return self._validate(schema.RuleSetInfo, data, str(file), places, ())
+        found: schema.RuleSetInfo | None = self._validate(schema.RuleSetInfo, data, str(file), places, ())
+        return found
 
     def _base(self, extends: str, file: Path, seen: tuple[Path, ...]) -> RuleSet | None:
         folder = builtin_path() if extends == BUILTIN else (file.parent / extends)
@@ -199,7 +204,9 @@ class _Reader:
                 continue
             if not isinstance(items, list):
                 if items:
-                    self.problems.append(Problem(_shown(file), line, column, f"{kind} must be a list of entries, each led by a dash"))
+                    self.problems.append(
+                        Problem(_shown(file), line, column, f"{kind} must be a list of entries, each led by a dash")
+                    )
                 continue
             model = get_args(schema.Document.model_fields[kind].annotation)[0]
             for i, item in enumerate(items):
@@ -229,12 +236,16 @@ class _Reader:
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            self.problems.append(Problem(_shown(file), line, column, f"not valid YAML: {error.problem or error.context}"))
+            self.problems.append(
+                Problem(_shown(file), line, column, f"not valid YAML: {error.problem or error.context}")
+            )
             return None, {}
         places: dict[tuple[str | int, ...], Place] = {}
         return (None if node is None else self._plain(node, (), places, file)), places
 
-    def _plain(self, node: Node, path: tuple[str | int, ...], places: dict[tuple[str | int, ...], Place], file: Path) -> Any:
+    def _plain(
+        self, node: Node, path: tuple[str | int, ...], places: dict[tuple[str | int, ...], Place], file: Path
+    ) -> Any:
         mark = node.start_mark
         places.setdefault(path, (mark.line + 1, mark.column + 1))
         if isinstance(node, ScalarNode):
@@ -250,7 +261,9 @@ class _Reader:
             key = str(key_node.value)
             line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
             if key in out:
-                self.problems.append(Problem(_shown(file), line, column, f"the key {key!r} stands here twice: keep one"))
+                self.problems.append(
+                    Problem(_shown(file), line, column, f"the key {key!r} stands here twice: keep one")
+                )
             value = self._plain(value_node, (*path, key), places, file)
             out[key] = value
             if not isinstance(value_node, ScalarNode):
@@ -258,7 +271,14 @@ class _Reader:
             places[(*path, key, "key")] = (line, column)
         return out
 
-    def _validate(self, model: type[Any], data: Any, file: str, places: dict[tuple[str | int, ...], Place], path: tuple[str | int, ...]) -> Any:
+    def _validate(
+        self,
+        model: type[Any],
+        data: Any,
+        file: str,
+        places: dict[tuple[str | int, ...], Place],
+        path: tuple[str | int, ...],
+    ) -> Any:
         if isinstance(data, dict):
             data = {k: v for k, v in data.items() if v is not None}
         try:
@@ -313,7 +333,13 @@ def _shown(file: Path) -> str:
 
 def _nearest(name: str, choices: Any) -> str:
     near = get_close_matches(name, list(choices), n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(choices))}" if len(choices) < 25 else ""
+    return (
+        f"; did you mean {near[0]!r}?"
+        if near
+        else f"; known: {', '.join(sorted(choices))}"
+        if len(choices) < 25
+        else ""
+    )
 
 
 def nearest(name: str, choices: Any) -> str:

@@ -128,7 +128,8 @@ class Cue(Entry):
     """Words that decide what is asserted about the findings near them.
 
     scope: `list` runs forward over a list of findings, `next` over the next predicate, `before` back over what was
-    just said, `clause` to the next comma or colon, `bracket` to the end of a bracket opened right after, `sentence` to the end of the sentence.
+    just said, `clause` to the next comma or colon, `bracket` to the end of a bracket opened right after, `sentence`
+    to the end of the sentence.
     """
 
     assertion: Literal[
@@ -142,7 +143,10 @@ class Cue(Entry):
 class WordList(Entry):
     """Words that carry no finding of their own, by what they do in a sentence."""
 
-    role: Literal["neutral", "locative", "conjunction", "disjunction", "left", "right", "both", "amount", "link", "modifier", "more", "less"] = "neutral"
+    role: Literal[
+        "neutral", "locative", "conjunction", "disjunction", "left", "right", "both", "amount", "link", "modifier", "more",
+        "less",
+    ] = "neutral"  # fmt: skip
     phrases: tuple[Pattern, ...]
 
 

@@ -120,7 +120,7 @@ class SyllableTokenizer:
         return Doc(self.vocab, words=words, spaces=spaces)
 
 
-@registry.tokenizers("vnlabel_syllables")
+@registry.tokenizers("vnlabel_syllables")  # type: ignore[untyped-decorator]
 def create_tokenizer(rules: str | None = None) -> Callable[[Language], SyllableTokenizer]:
     """The syllable tokenizer for a spaCy configuration."""
 
@@ -259,7 +259,9 @@ def create_assertion(nlp: Language, name: str, rules: str | None) -> Assertion:
     return Assertion(_labeler(rules))
 
 
-@Language.factory("vnlabel_interpolation", default_config={"rules": None}, requires=["doc._.vnlabel"], assigns=["doc._.report"])
+@Language.factory(
+    "vnlabel_interpolation", default_config={"rules": None}, requires=["doc._.vnlabel"], assigns=["doc._.report"]
+)
 def create_interpolation(nlp: Language, name: str, rules: str | None) -> Interpolation:
     """Factory of `Interpolation`."""
     return Interpolation(_labeler(rules))

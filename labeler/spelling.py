@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rapidfuzz.distance import OSA
 
@@ -36,7 +37,18 @@ _SYLLABLE = re.compile(
     rf"(?:{_ONSET})(?:[aăâeêioôơuưy]|ia|iê|ua|uô|ưa|ươ|oa|oă|oe|uâ|uê|uy|uya|uyê|uơ|yê|ai|ao|au|ay|âu|ây|eo|êu|oi|ôi|ơi|ui"
     r"|ưi|iu|ưu|oai|oay|oeo|uây|uôi|ươi|iêu|yêu|ươu|uyu)(?:c|ch|m|n|ng|nh|p|t)?"
 )
-_SAME_SOUND = (("tr", "ch"), ("s", "x"), ("gi", "d"), ("r", "d"), ("r", "g"), ("gi", "r"), ("l", "n"), ("v", "d"), ("gi", "v"), ("qu", "w"))
+_SAME_SOUND = (
+    ("tr", "ch"),
+    ("s", "x"),
+    ("gi", "d"),
+    ("r", "d"),
+    ("r", "g"),
+    ("gi", "r"),
+    ("l", "n"),
+    ("v", "d"),
+    ("gi", "v"),
+    ("qu", "w"),
+)
 _SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"), ("p", "t"), ("p", "c"))
 _NEIGHBOURS = {
     a: set(b)
@@ -131,8 +143,8 @@ class Speller:
         if key in self.vocabulary:
             return ((0, len(chunk), Reading(key, (Candidate((key,)),), key)),)
         if _VERTEBRA.fullmatch(key):
-            candidates = (Candidate((ANY_VERTEBRA,)), Candidate((ANY_NUMBER,)))
-            return ((0, len(chunk), Reading(key, candidates, None, number=True)),)
+            either = (Candidate((ANY_VERTEBRA,)), Candidate((ANY_NUMBER,)))
+            return ((0, len(chunk), Reading(key, either, None, number=True)),)
         decoded = undo_vni(chunk)
         if decoded is not None:
             candidates = self._known(decoded, KEYSTROKE)
@@ -156,7 +168,9 @@ class Speller:
                 start = 0
                 for piece in joined:
                     found = self._exact(piece, word_key(piece))
-                    out.append((at + start, at + start + len(piece), Reading(word_key(piece), _dearer(found, JOINED), None)))
+                    out.append(
+                        (at + start, at + start + len(piece), Reading(word_key(piece), _dearer(found, JOINED), None))
+                    )
                     start += len(piece)
                 return tuple(out)
             candidates = self._repairs(word, key)
@@ -261,8 +275,7 @@ class Speller:
         def known(way: list[str]) -> int:
             options = [[c.words[0] for c in self._exact(p, word_key(p)) if len(c.words) == 1] for p in way]
             return sum(
-                any((a, b) in self.lexicon.follows for a in left for b in right)
-                for left, right in zip(options, options[1:], strict=False)
+                any((a, b) in self.lexicon.follows for a in left for b in right) for left, right in pairwise(options)
             )
 
         ways.sort(key=lambda way: (-(known(way) == len(way) - 1), len(way)))
@@ -355,7 +368,7 @@ def undo_telex(word: str) -> str | None:
     tone = ""
     out = ""
     for ch in rest:
-        if ch in _TELEX_TONES and ch not in "" and out:
+        if ch in _TELEX_TONES and out:
             tone, changed = _TELEX_TONES[ch], True
         elif ch == "w":
             for a, b in (("uo", "ươ"), ("ưo", "ươ"), ("o", "ơ"), ("u", "ư"), ("a", "ă")):
@@ -365,7 +378,12 @@ def undo_telex(word: str) -> str | None:
             else:
                 out += "ư"
             changed = True
-        elif ch in "aeo" and ch in out and out[-1] in "aeo" + "iuy" + "nmtcpgh" and {"a": "â", "e": "ê", "o": "ô"}[ch] not in out:
+        elif (
+            ch in "aeo"
+            and ch in out
+            and out[-1] in "aeo" + "iuy" + "nmtcpgh"
+            and {"a": "â", "e": "ê", "o": "ô"}[ch] not in out
+        ):
             out, changed = out.replace(ch, {"a": "â", "e": "ê", "o": "ô"}[ch], 1), True
         elif ch == "d" and head == "d":
             head, changed = "đ", True

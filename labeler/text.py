@@ -50,9 +50,13 @@ _LOOKALIKE = str.maketrans(
     }
 )  # fmt: skip
 _EXPAND = {"½": "1/2", "⅓": "1/3", "⅔": "2/3", "¼": "1/4", "¾": "3/4", "…": ".", "ﬁ": "fi", "ﬂ": "fl"}
-_SPACES = frozenset("\t\x0b\x0c\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+_SPACES = frozenset(
+    "\t\x0b\x0c\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
 _BREAKS = frozenset("\r\x85\u2028\u2029")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\ufeff\x00\ufffc")
+_INVISIBLE = frozenset(
+    "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\ufeff\x00\ufffc"
+)
 
 
 @dataclass(slots=True, frozen=True)
@@ -187,7 +191,9 @@ def skeleton(word: str) -> str:
     'duong'
     """
     base, _ = split_tone(word)
-    bare = "".join(ch for ch in unicodedata.normalize("NFD", base) if ch not in _SHAPES and not unicodedata.combining(ch))
+    bare = "".join(
+        ch for ch in unicodedata.normalize("NFD", base) if ch not in _SHAPES and not unicodedata.combining(ch)
+    )
     return _I_FOR_Y.sub(r"\1i", bare.replace("đ", "d"))
 
 
@@ -231,8 +237,6 @@ def display(key: str) -> str:
         at = shaped[-1]
     elif len(vowels) == 1:
         at = vowels[0]
-    elif vowels[-1] == len(base) - 1 and not (len(vowels) == 2 and base[vowels[0] : vowels[1] + 1] in ("oa", "oe", "uy")):
-        at = vowels[-2]
     elif vowels[-1] == len(base) - 1:
         at = vowels[-2]
     else:

@@ -11,8 +11,21 @@ from __future__ import annotations
 from labeler.lexicon import Lexicon, Sense, Structure, Unit
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.keywords import (
-    AMOUNT, CONJUNCTION, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN,
-    Item, Match, kind_of,
+    AMOUNT,
+    CONJUNCTION,
+    CUE,
+    HEADING,
+    LOCATIVE,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    Item,
+    Match,
+    kind_of,
 )  # fmt: skip
 from labeler.spelling import Reading
 
@@ -43,7 +56,18 @@ class Hit:
 class Clauses:
     """A line's items with their segments (between commas) and sentences, and the hits found in them."""
 
-    __slots__ = ("items", "segment", "sentence", "demoted", "hits", "absorbed", "unattached", "unplaced", "headings", "consumed")
+    __slots__ = (
+        "items",
+        "segment",
+        "sentence",
+        "demoted",
+        "hits",
+        "absorbed",
+        "unattached",
+        "unplaced",
+        "headings",
+        "consumed",
+    )
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
@@ -99,18 +123,16 @@ class Clauses:
             if item.key in _COMMAS:
                 segment += 1
                 fresh = fresh and item.key != ","
-            elif item.key in _STOPS and not (item.key == "." and self._open_before(k)):
-                segment += 1
-                sentence += 1
-                fresh = True
-            elif item.key == "?":
+            elif (item.key in _STOPS and not (item.key == "." and self._open_before(k))) or item.key == "?":
                 segment += 1
                 sentence += 1
                 fresh = True
 
     def _ends_in_number(self, k: int) -> bool:
         item = self.items[k] if k >= 0 else None
-        return item is not None and (item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER))
+        return item is not None and (
+            item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER)
+        )
 
     def _open_before(self, k: int) -> bool:
         """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
@@ -219,7 +241,9 @@ class Anchorer:
                 return self._sense(clauses, m, j) is not None
             if kind == CUE:
                 cue = items[m].unit.cue  # type: ignore[union-attr]
-                return cue is not None and cue.assertion == "absent" and m + 1 < len(items) and items[m + 1].kind == SIGN
+                return (
+                    cue is not None and cue.assertion == "absent" and m + 1 < len(items) and items[m + 1].kind == SIGN
+                )
             if kind not in _TRANSPARENT:
                 return False
         return False
@@ -262,7 +286,9 @@ class Anchorer:
             words = unit.words
             spans = ((i, j) for n in range(len(words) - 1, 0, -1) for i in range(len(words) - n + 1) for j in (i + n,))
             found = (self.lexicon.find(words[i:j]) for i, j in spans)
-            self._structures_in[unit] = next((u.structure for u in found if u is not None and u.structure is not None), None)
+            self._structures_in[unit] = next(
+                (u.structure for u in found if u is not None and u.structure is not None), None
+            )
         return self._structures_in[unit]
 
     def _shared(self, clauses: Clauses, k: int) -> int | None:
@@ -284,9 +310,10 @@ class Anchorer:
                 cue = item.unit.cue if item.unit else None
                 if cue is None or cue.assertion != "absent":
                     return None
-            elif item.kind == PUNCT and item.key not in (",", "/", "(", ")", "+"):
-                return None
-            elif item.kind not in (NEUTRAL, CONJUNCTION, PUNCT, UNKNOWN):
+            elif item.kind == PUNCT:
+                if item.key not in (",", "/", "(", ")", "+"):
+                    return None
+            elif item.kind not in (NEUTRAL, CONJUNCTION, UNKNOWN):
                 return None
         return None
 
@@ -302,9 +329,10 @@ class Anchorer:
     def _own_region(self, clauses: Clauses, k: int, region: str) -> int | None:
         """A structure of the sign's own region in its segment: "dải mờ giữa phổi phải" in a line on the heart."""
         for j, item in enumerate(clauses.items):
-            if item.kind == STRUCTURE and clauses.segment[j] == clauses.segment[k] and j not in clauses.demoted:
-                if item.unit is not None and item.unit.structure is not None and item.unit.structure.region == region:
-                    return j
+            if item.kind != STRUCTURE or clauses.segment[j] != clauses.segment[k] or j in clauses.demoted:
+                continue
+            if item.unit is not None and item.unit.structure is not None and item.unit.structure.region == region:
+                return j
         return None
 
     def _predicate(self, clauses: Clauses, k: int) -> bool:
@@ -333,7 +361,11 @@ class Anchorer:
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)  # "hang trong nhu mô", not "phổi trong"
             return
         at: int | None = None
-        if right is not None and not self._claimed(clauses, right, k) and (left is None or self._close(clauses, k, right)):
+        if (
+            right is not None
+            and not self._claimed(clauses, right, k)
+            and (left is None or self._close(clauses, k, right))
+        ):
             at = right
         elif left is not None:
             at = left
@@ -442,7 +474,9 @@ class Anchorer:
                 joined = False
             elif item.kind == CONJUNCTION or (item.kind == PUNCT and item.key in (",", "/", "-")):
                 joined = True
-            elif item.kind not in (NEUTRAL, SIDE, NUMBER, UNKNOWN, LOCATIVE) and not (item.kind == PUNCT and item.key in "()"):
+            elif item.kind not in (NEUTRAL, SIDE, NUMBER, UNKNOWN, LOCATIVE) and not (
+                item.kind == PUNCT and item.key in "()"
+            ):
                 return
             j += step
 
@@ -549,7 +583,7 @@ def location(clauses: Clauses, first: int, last: int) -> str | None:
             continue
         unit = items[j].unit
         if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
-            return unit.structure.location if unit.structure.location != "text" else unit.text
+            return str(unit.structure.location) if unit.structure.location != "text" else unit.text
     return None
 
 

@@ -12,7 +12,19 @@ from typing import Any
 
 from labeler.lexicon import Unit
 from labeler.pipe.anchors import Clauses, Hit
-from labeler.pipe.keywords import AMOUNT, CONJUNCTION, CUE, HEADING, NEUTRAL, NUMBER, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.keywords import (
+    AMOUNT,
+    CONJUNCTION,
+    CUE,
+    HEADING,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+)
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
 _FILLERS = frozenset({NEUTRAL, AMOUNT, SIDE, NUMBER})
@@ -32,7 +44,16 @@ class Scope:
 class Assertions:
     """Outcome for a line, beside the assertions written into its hits."""
 
-    __slots__ = ("reasons", "residue", "excluded", "section", "conclusion_from", "not_assessable", "suspended", "denied")
+    __slots__ = (
+        "reasons",
+        "residue",
+        "excluded",
+        "section",
+        "conclusion_from",
+        "not_assessable",
+        "suspended",
+        "denied",
+    )
 
     def __init__(self, section: str) -> None:
         self.reasons: set[str] = set()
@@ -73,9 +94,9 @@ def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
     if section == "advice":
         return True
     opening = next((i for i in clauses.items[first : last + 1] if i.kind not in _FILLERS and i.kind != PUNCT), None)
-    if opening is not None and opening.kind == CUE and opening.unit is not None and opening.unit.cue is not None:
-        if opening.unit.cue.assertion in ("uncertain", "historical", "excluded"):
-            return True
+    cue = opening.unit.cue if opening is not None and opening.kind == CUE and opening.unit is not None else None
+    if cue is not None and cue.assertion in ("uncertain", "historical", "excluded"):
+        return True
     cues = (i.unit.cue for i in clauses.items[first : last + 1] if i.kind == CUE and i.unit is not None)
     return any(cue is not None and cue.assertion == "clinical" for cue in cues)
 
@@ -150,21 +171,35 @@ class _Sentence:
                 self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
             self.out.excluded[k] = True
             return
-        if cue.scope == "before":
+        if cue.scope == "before" and (kind != "absent" or self._said_anything(k)):
             self._backward(k, kind)
             return
         if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
             return  # "không thấy nốt mờ nghi di căn" denies
-        if self.scope is not None and self.scope.assertion == "uncertain" and kind == "uncertain" and not self.scope.covered:
+        if (
+            self.scope is not None
+            and self.scope.assertion == "uncertain"
+            and kind == "uncertain"
+            and not self.scope.covered
+        ):
             return
-        if self.scope is not None and not self.scope.covered and not self.scope.comma and self.scope.assertion == kind == "absent":
+        if (
+            self.scope is not None
+            and not self.scope.covered
+            and not self.scope.comma
+            and self.scope.assertion == kind == "absent"
+        ):
             self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
             return
         self._close()
         if kind == "absent" and self._ends_after(k) and self._looks_back(k):
             self._backward(k, kind)  # "dịch không, khí không"
             return
-        self.scope = Scope(k, kind, cue.scope)
+        self.scope = Scope(k, kind, "list" if cue.scope == "before" else cue.scope)  # "Đã hết dịch màng phổi"
+
+    def _said_anything(self, k: int) -> bool:
+        """Whether a finding or a structure stands before a cue in its sentence."""
+        return any(self.items[j].kind in (SIGN, STRUCTURE) for j in range(self.first, k))
 
     def _looks_back(self, k: int) -> bool:
         """Whether a finding or a structure stands before a cue in its segment, or a list before its colon."""
@@ -328,7 +363,9 @@ class _Sentence:
     def _own(self, hit: Hit, last: Hit) -> bool:
         """Whether the side stands with this finding and not before the earlier one."""
         segment = self.clauses.segment
-        first = hit.item if hit.anchor is None or segment[hit.anchor] != segment[hit.item] else min(hit.item, hit.anchor)
+        first = (
+            hit.item if hit.anchor is None or segment[hit.anchor] != segment[hit.item] else min(hit.item, hit.anchor)
+        )
         if segment[last.item] != segment[hit.item]:
             first = min(j for j in range(len(self.items)) if segment[j] == segment[hit.item])
         for j in range(max(first, last.item + 1), len(self.items)):
@@ -421,13 +458,14 @@ class _Sentence:
                     self._close()  # "không thấy viền hoành trái, tim bị đẩy": said of a structure alone
                     return
                 scope.comma, scope.conjunction, scope.disjunction = True, False, False
-                if scope.assertion == "uncertain" and scope.covered and not self._list_goes_on(k + 1):
-                    self._close()
-                elif scope.covered and scope.reach != "list" and self._new_head(k + 1):
+                ends = scope.assertion == "uncertain" and not self._list_goes_on(k + 1)
+                if scope.covered and (ends or (scope.reach != "list" and self._new_head(k + 1))):
                     self._close()
             elif key == "/":
                 scope.conjunction = scope.disjunction = True
-            elif key == ")" and any(self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)):
+            elif key == ")" and any(
+                self.items[j].key == "(" for j in range(scope.item - 1, max(self.first, scope.item - 3) - 1, -1)
+            ):
                 self._close()
 
     def _unknown(self, k: int, scope: Scope) -> None:
@@ -439,7 +477,7 @@ class _Sentence:
         return any(self.items[j].kind == STRUCTURE for j in range(first + 1, last))
 
     def _asks(self, k: int) -> bool:
-        """"Có viêm phổi không?" asks and says nothing."""
+        """ "Có viêm phổi không?" asks and says nothing."""
         before = self.items[k - 1] if k > self.first else None
         opening = self.items[self.first].unit
         if before is None or before.kind != CUE or before.unit is None or before.unit.cue is None:

@@ -223,14 +223,16 @@ class Interpolator:
             if item.kind == UNKNOWN:
                 if k not in said.denied:
                     out.add(k)
-            elif item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier":
-                if not self._beside_finding(clauses, k):
-                    out.add(k)
+            elif self._modifies(item) and not self._beside_finding(clauses, k):
+                out.add(k)
         for k in clauses.unattached:
             if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
+
+    def _modifies(self, item: Item) -> bool:
+        return item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier"
 
     def _beside_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the sentence of a modifier ("không đồng nhất") holds a finding that it can describe."""

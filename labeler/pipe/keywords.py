@@ -19,7 +19,8 @@ SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUM
 
 _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
-    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION, "disjunction": CONJUNCTION, "modifier": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
+    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION,
+    "disjunction": CONJUNCTION, "modifier": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
 }  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
@@ -313,7 +314,11 @@ class Matcher:
                 exact = below
         if not repairs:
             return exact
-        if exact is None or unmarked or (following is not None and any(_goes_on(below, following) for below in repairs)):
+        if (
+            exact is None
+            or unmarked
+            or (following is not None and any(_goes_on(below, following) for below in repairs))
+        ):
             return _SEVERAL
         if LEAF not in exact and (following is None or not _goes_on(exact, following)):
             return _SEVERAL
@@ -359,8 +364,10 @@ class Matcher:
             node, j, cost, guesses = stack.pop()
             unit = node.get(LEAF)
             # a word taken for another one needs as many words beside it that stand as they are
-            if unit is not None and j > i and (2 * guesses <= j - i or (j - i == 1 and self._stands_alone(unit, cost))):
-                if cost <= MAX_NEUTRAL_COST or j - i > 1 or self._kinds[unit] != NEUTRAL:
+            if unit is not None and j > i:
+                backed = 2 * guesses <= j - i or (j - i == 1 and self._stands_alone(unit, cost))
+                filler = j - i == 1 and cost > MAX_NEUTRAL_COST and self._kinds[unit] == NEUTRAL
+                if backed and not filler:
                     out.append((j, cost, unit, guesses > 0))
             if j >= len(tokens):
                 continue
@@ -408,11 +415,17 @@ class Matcher:
         ranked = sorted(best.items(), key=order)
         unit, cost = ranked[0]
         near = tuple(u for u, c in ranked[1:] if c <= cost + 0.1)
-        if guessed[unit] and longest - first == 1 and any(c <= cost + 0.05 and not _same(u, unit) for u, c in ranked[1:]):
+        if (
+            guessed[unit]
+            and longest - first == 1
+            and any(c <= cost + 0.05 and not _same(u, unit) for u, c in ranked[1:])
+        ):
             return None  # taken for which other word, nobody can tell
         # Two readings equally near: unsure when one of them would say something else about a finding.
         unsure = cost > LOST_MARKS + 0.01 and any(
-            c <= cost + 0.02 and (self._kinds[u] in (SIGN, CUE) or self._kinds[unit] in (SIGN, CUE)) and not _same(u, unit)
+            c <= cost + 0.02
+            and (self._kinds[u] in (SIGN, CUE) or self._kinds[unit] in (SIGN, CUE))
+            and not _same(u, unit)
             for u, c in ranked[1:]
         )
         return unit, longest, cost, near, unsure, guessed[unit]

@@ -15,7 +15,11 @@ from labeler.text import normalize
 
 MAX_EDGES = 200_000
 
-_BULLET = re.compile(r"[ ]*(?:\[[xXvV✓✔]\]|[☑☒✔]|[-+*•>~=_]+(?=[\s\w(]|$)|(?:\d{1,2}|[a-eA-E])[.)/](?=\s|[^\W\d])|\((?:\d|[a-e])\)|[IVX]{1,4}[.)](?=\s))[ ]*")
+_BULLET = re.compile(
+    r"[ ]*(?:\[[xXvV✓✔]\]|[☑☒✔]"  # a ticked box
+    r"|[-+*•>~=_]+(?=[\s\w(]|$)"
+    r"|(?:\d{1,2}|[a-eA-E])[.)/](?=\s|[^\W\d])|\((?:\d|[a-e])\)|[IVX]{1,4}[.)](?=\s))[ ]*"
+)
 _INLINE = re.compile(
     r"(?:(?<=[.;:!?])|(?<=[.;:!?] )|(?<=[.;:!?]  ))[ ]*[-+*•]+(?:[ ]+[-+*•]+)*[ ]*(?=[^\W\d_])"  # "to. - Phổi"
     r"|[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[A-ZĐÀ-ỸƠƯ][a-zà-ỹ])"  # "to - Phổi"
@@ -158,7 +162,11 @@ def _openers(lexicon: Lexicon) -> frozenset[str]:
     """Words after which a phrase must go on: ends of forward cues, conjunctions, links and locatives."""
     out = set()
     for unit in lexicon.units():
-        forward = unit.cue is not None and unit.cue.scope in ("list", "next") and unit.cue.assertion in ("absent", "uncertain")
+        forward = (
+            unit.cue is not None
+            and unit.cue.scope in ("list", "next")
+            and unit.cue.assertion in ("absent", "uncertain")
+        )
         if forward or unit.role in ("conjunction", "link", "locative"):
             out.add(unit.words[-1])
     return frozenset(out - {"/"})

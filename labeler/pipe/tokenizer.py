@@ -95,7 +95,12 @@ def _without_glue(text: str, tokens: list[Token]) -> tuple[Token, ...]:
                 if reading.key == "'" or (reading.key == "-" and not (before[2].number and after[2].number)):
                     continue
                 length = before[1] - before[0]
-                if reading.key == "." and length <= 2 and not before[2].number and (text[after[0]].islower() or length == 1):
+                if (
+                    reading.key == "."
+                    and length <= 2
+                    and not before[2].number
+                    and (text[after[0]].islower() or length == 1)
+                ):
                     continue
         out.append(token)
     return tuple(out)

@@ -33,7 +33,7 @@ LUNG = (
 HEART = (
     0.078,
     ["Hình tim và trung thất không thấy bất thường.", "Bóng tim không to, quai ĐMC không vồng.", "Trung thất cân đối, không rộng.",
-     "Bóng tim không to, trung thất cân đối.", "Hình tim không to, chỉ số tim/ngực < 0,5.", "Tim và trung thất trong giới hạn bình thường."],
+     "Bóng tim không to, trung thất cân đối.", "Hình tim không to, chỉ số tim/ngực < 0,5.", "Tim và trung thất bình thường."],
     [f"{who} {how}, {arch}." for who in ("Bóng tim", "Hình tim", "Tim") for how in ("không to", "to", "hơi to", "to toàn bộ")
      for arch in ("quai ĐMC vồng", "quai động mạch chủ vôi hóa", "cung động mạch phổi không giãn")],
 )  # fmt: skip
@@ -114,6 +114,10 @@ def misspell(rng: random.Random, line: str) -> str:
     word = words[i]
     at = rng.randrange(1, len(word) - 1)
     words[i] = rng.choice(
-        (word[:at] + word[at] + word[at:], word[:at] + word[at + 1 :], word[:at] + word[at + 1] + word[at] + word[at + 2 :])
+        (
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        )
     )
     return " ".join(words)

@@ -14,7 +14,16 @@ from tests.labeler.reports import LINES, NAUGHTY
 
 reports = st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True)
 BULLETS = ("- ", "-", "-- ", "+ ", "• ", "* ", "– ", "", "> ")
-PLACEMENT = (("òa", "oà"), ("óa", "oá"), ("ỏa", "oả"), ("ọa", "oạ"), ("òe", "oè"), ("úy", "uý"), ("ùy", "uỳ"), ("ủy", "uỷ"))
+PLACEMENT = (
+    ("òa", "oà"),
+    ("óa", "oá"),
+    ("ỏa", "oả"),
+    ("ọa", "oạ"),
+    ("òe", "oè"),
+    ("úy", "uý"),
+    ("ùy", "uỳ"),
+    ("ủy", "uỷ"),
+)
 
 
 def dashed(lines: list[str], bullet: str = "- ", end: str = "\n") -> str:
@@ -134,5 +143,7 @@ def test_naughty_strings(labeler: Labeler, text: str) -> None:
 @given(reports, st.integers(1, 9), st.integers(1, 9))
 def test_digits_that_mean_nothing_are_not_mixed_up(labeler: Labeler, lines: list[str], a: int, b: int) -> None:
     """Lines that differ in digits alone share their analysis only where digits mean nothing."""
-    for line in (f"Bóng tim, chỉ số tim ngực 0,{a}{b}.", f"Phim {a} bên mờ.", f"Mật độ đám mờ {a % 4}/{b % 4}.", f"Dải xơ {a}/3 dưới phổi phải."):
+    for line in (
+        f"Bóng tim, chỉ số tim ngực 0,{a}{b}.", f"Phim {a} bên mờ.", f"ILO: {a % 4}/{b % 4}.", f"Dải xơ {a}/3 dưới phổi phải.",
+    ):  # fmt: skip
         assert labeler.label(line).to_dict() == Labeler(labeler.rules, remember=False).label(line).to_dict()
