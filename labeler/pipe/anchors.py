@@ -83,50 +83,73 @@ class Clauses:
         self._cut()
 
     def _cut(self) -> None:
+        """Number the segments and sentences, and give headings and locatives their part."""
         items = self.items
+        segments, sentences = self.segment, self.sentence
         segment = sentence = 0
         fresh = True  # at the start of a sentence
         denied = -1  # the last sentence with a negation
+        before = PUNCT
         for k, item in enumerate(items):
+            kind = item.kind
             unit = item.unit
-            if unit is not None and unit.section is not None:
-                colon = k + 1 < len(items) and items[k + 1].key == ":"
-                alone = len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT)
-                bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
-                if colon or alone or (fresh and bare and not self.headings):
-                    item = items[k] = item.as_kind(HEADING)
+            if unit is not None and (kind == CUE or unit.section is not None):
+                if unit.section is not None and self._is_heading(k, fresh):
+                    items[k] = item.as_kind(HEADING)
+                    kind = HEADING
                     if not fresh:
                         sentence += 1
                         segment += 1
                     self.headings.append(k)
-                elif item.kind == HEADING:
-                    item = items[k] = item.as_kind(NEUTRAL)
-            elif unit is not None and unit.cue is not None:
-                if unit.cue.assertion == "absent":
+                elif kind == HEADING:
+                    items[k] = item.as_kind(NEUTRAL)
+                    kind = NEUTRAL
+                elif unit.cue is not None and unit.cue.assertion == "absent":
                     denied = sentence
-                elif unit.cue.assertion == "contrast":
+                elif unit.cue is not None and unit.cue.assertion == "contrast":
                     if unit.cue.scope == "list" and denied != sentence:
-                        item = items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
+                        items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
+                        kind = LOCATIVE
                     else:
                         segment += 1
-            self.segment.append(segment)
-            self.sentence.append(sentence)
-            if item.kind != PUNCT:
-                fresh = item.kind == HEADING
-                if item.kind == STRUCTURE and k and items[k - 1].kind == LOCATIVE:
+            segments.append(segment)
+            sentences.append(sentence)
+            if kind == PUNCT:
+                key = item.key
+                if key in _COMMAS:
+                    if key == "," and self._parts_numbers(k):
+                        continue
+                    segment += 1
+                    fresh = fresh and key != ","
+                elif key == "?" or (key in _STOPS and not (key == "." and self._stray(k))):
+                    segment += 1
+                    sentence += 1
+                    fresh = True
+            else:
+                fresh = kind == HEADING
+                if kind == STRUCTURE and before == LOCATIVE:
                     self.demoted.add(k)
-                continue
-            if item.key == "," and k + 1 < len(items) and items[k + 1].kind == NUMBER and self._ends_in_number(k - 1):
-                continue  # "xương sườn 5, 6 bên phải"
-            if item.key == "." and k and items[k - 1].key == ",":
-                continue  # a slip of the finger
-            if item.key in _COMMAS:
-                segment += 1
-                fresh = fresh and item.key != ","
-            elif (item.key in _STOPS and not (item.key == "." and self._open_before(k))) or item.key == "?":
-                segment += 1
-                sentence += 1
-                fresh = True
+            before = kind
+
+    def _is_heading(self, k: int, fresh: bool) -> bool:
+        """A heading stands before a colon, alone in its line, or first in it when it can be nothing else."""
+        items = self.items
+        unit = items[k].unit
+        assert unit is not None
+        if k + 1 < len(items) and items[k + 1].key == ":":
+            return True
+        if len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT):
+            return True
+        bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
+        return fresh and bare and not self.headings
+
+    def _parts_numbers(self, k: int) -> bool:
+        """ "xương sườn 5, 6 bên phải" """
+        return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self._ends_in_number(k - 1)
+
+    def _stray(self, k: int) -> bool:
+        """A point that ends nothing: after a comma, or right after a forward cue."""
+        return (k > 0 and self.items[k - 1].key == ",") or self._open_before(k)
 
     def _ends_in_number(self, k: int) -> bool:
         item = self.items[k] if k >= 0 else None
@@ -155,9 +178,8 @@ class Anchorer:
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
         items = clauses.items
-        for k, item in enumerate(items):
-            if item.others:
-                self._reconsider(clauses, k)
+        for k in [k for k, item in enumerate(items) if item.others]:
+            self._reconsider(clauses, k)
         for k, item in enumerate(items):
             if item.kind == SIGN and k not in clauses.consumed:
                 unit = item.unit

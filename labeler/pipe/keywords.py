@@ -338,6 +338,10 @@ class Matcher:
                 cue = cue[reading.plain]
             if LEAF not in cue or cue[LEAF].cue is None:
                 return None
+        following = tokens[last]
+        below = (self.trie.get(words[0]) for words, _, _ in tokens[last - 1].ways)
+        if not any(node is not None and _goes_on(node, following) for node in below):
+            return None
         opens = self._options(tokens, last - 1, None)
         if not any(option[0] > last and self._kinds[option[2]] in (SIGN, STRUCTURE) for option in opens):
             return None
