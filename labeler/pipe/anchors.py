@@ -362,6 +362,15 @@ class Anchorer:
         after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
         return after is None or after.kind in (PUNCT, CONJUNCTION, CUE) or clauses.segment[k + 1] != clauses.segment[k]
 
+    def _describes_before(self, clauses: Clauses, k: int) -> bool:
+        """Whether a sign alone in its segment goes on about the finding before the comma ("gãy xương sườn 5, di lệch")."""
+        segment = clauses.segment
+        own = [j for j in range(len(clauses.items)) if segment[j] == segment[k]]
+        if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) for j in own):
+            return False
+        earlier = [j for j in clauses.hits if j < k and segment[j] == segment[k] - 1 and clauses.sentence[j] == clauses.sentence[k]]
+        return any(hit.sense.finding for j in earlier for hit in clauses.hits[j])
+
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
         j = k - 1
@@ -446,6 +455,9 @@ class Anchorer:
                 return
         if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set
+        if self._describes_before(clauses, k):
+            clauses.absorbed.add(k)
+            return
         if self._as_shorter(clauses, k, topic):
             return
         clauses.unattached.append(k)

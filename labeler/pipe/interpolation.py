@@ -15,7 +15,7 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
-from labeler.pipe.keywords import CUE, NEUTRAL, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -71,6 +71,7 @@ class Detail(NamedTuple):
     region: str | None
 
 
+MAX_HARMLESS = 2  # unknown words beside an understood predicate
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
 _NONE: frozenset[Said] = frozenset()
 _NO_REASONS: frozenset[str] = frozenset()
@@ -123,7 +124,8 @@ class Interpolator:
             reasons.add("not_assessable")
         for k in self._residue(clauses, said):
             if items[k].kind == UNKNOWN:
-                reasons.add("residue")
+                if not self._harmless(clauses, k):
+                    reasons.add("residue")
             elif k not in said.residue:
                 reasons.add("unattached_sign")
         return Verdict(
@@ -230,6 +232,31 @@ class Interpolator:
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
+
+    def _harmless(self, clauses: Clauses, k: int) -> bool:
+        """Whether an unknown word cannot well carry a finding: one or two beside a predicate that is understood.
+
+        "Hai phổi sáng xyz" and "đám mờ xyz đáy phổi" say what they say; "phổi phải xyz", "có xyz" and "phổi sáng và xyz"
+        may say anything.
+        """
+        items, segment = clauses.items, clauses.segment
+        j = k - 1
+        while j >= 0 and items[j].kind in (UNKNOWN, NEUTRAL) and segment[j] == segment[k]:
+            j -= 1
+        if j >= 0 and segment[j] == segment[k] and items[j].kind in (CONJUNCTION, CUE):
+            return False
+        unknown = predicates = 0
+        for m, item in enumerate(items):
+            if segment[m] != segment[k]:
+                continue
+            if item.kind == UNKNOWN:
+                unknown += 1
+            for hit in clauses.hits.get(m, ()):
+                if hit.sense is not UNATTACHED:
+                    predicates += 1
+                    if m > k and hit.sense.finding is not None and hit.assertion in ("present", "uncertain"):
+                        return False  # what stands before a finding may deny it
+        return predicates > 0 and unknown <= MAX_HARMLESS
 
     def _modifies(self, item: Item) -> bool:
         return item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier"
