@@ -1,0 +1,150 @@
+"""From mentions to classes: values and their reasons, auto or review."""
+
+from __future__ import annotations
+
+import pytest
+
+from labeler import Labeler
+
+CLASSES = ["chest_wall", "pleura", "parenchyma", "cardio", "abnormal"]
+
+WHY = [
+    ("Tràn dịch màng phổi.", "pleura", 1, "mention"),
+    ("Tràn dịch màng phổi.", "abnormal", 1, "mention"),
+    ("Tràn dịch màng phổi.", "cardio", 0, "not mentioned"),
+    ("Theo dõi viêm phổi.", "parenchyma", 1, "mention"),
+    ("Không thấy tràn dịch màng phổi.", "pleura", 0, "negation"),
+    ("Bóng tim không to.", "cardio", 0, "negation"),
+    ("Không thấy tràn dịch màng phổi.", "abnormal", 0, "negation"),
+    ("Góc sườn hoành hai bên nhọn.", "pleura", 0, "normal statement"),
+    ("Hai phổi sáng.", "parenchyma", 0, "normal statement"),
+    ("Hai phổi sáng.", "pleura", 0, "not mentioned"),
+    ("Hai phổi sáng.", "abnormal", 0, "normal statement"),
+    ("Hạn chế đánh giá đáy phổi trái.", "parenchyma", 0, "not assessable"),
+    ("Chưa đánh giá được màng phổi.", "pleura", 0, "not assessable"),
+    ("Tim phổi bình thường.", "chest_wall", 0, "template"),
+    ("Tiền sử lao phổi.", "parenchyma", 0, "not mentioned"),
+    ("", "abnormal", 0, "not mentioned"),
+    ("Ống nội khí quản.", "abnormal", 1, "mention"),
+    ("Ống nội khí quản.", "parenchyma", 0, "not mentioned"),
+]
+
+STATUS = [
+    ("Tràn dịch màng phổi phải.", "auto", ""),
+    ("Theo dõi viêm phổi.", "auto", ""),
+    ("Hạn chế đánh giá đáy phổi trái.", "auto", "not_assessable"),
+    ("", "review", "empty"),
+    (" \n\t ", "review", "empty"),
+    ("...", "review", "empty"),
+    ("Phổi có hình lôphômát.", "review", "residue"),
+    ("Tim lờm xờm.", "review", "residue"),
+    ("Tràn dịch màng phổi phải. Không thấy tràn dịch màng phổi phải.", "review", "contradiction"),
+    ("Không thấy tràn dịch màng phổi.\nKết luận: Tràn dịch màng phổi.", "review", "contradiction"),
+    ("Tràn dịch màng phổi phải. Không thấy tràn dịch màng phổi trái.", "auto", ""),
+    ("Tràn dịch màng phổi phải.\nKết luận: Tim phổi bình thường.", "review", "conclusion_disagrees"),
+    ("Tràn dịch màng phổi phải.\nKết luận: Không thấy bất thường.", "review", "conclusion_disagrees"),
+    ("Tràn dịch màng phổi phải.\nKết luận: Tràn dịch màng phổi phải.", "auto", ""),
+    ("Vôi hóa.", "review", "unattached_sign"),
+    ("Tổn thương.", "review", "unspecified"),
+    ("Hai phổi sáng.\nTiền sử:\nlao phổi", "review", "open_section"),
+    ("Kỹ thuật: tràn dịch màng phổi", "review", "misplaced_finding"),
+    ("Không có lôphômát.", "auto", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "name", "value", "kind"), WHY)
+def test_every_value_has_its_reason(labeler: Labeler, text: str, name: str, value: int, kind: str) -> None:
+    report = labeler.label(text)
+    assert list(report.labels) == list(report.classes) == CLASSES
+    assert (report.labels[name], report.classes[name].value, report.classes[name].kind) == (value, value, kind)
+
+
+@pytest.mark.parametrize(("text", "status", "reasons"), STATUS)
+def test_status_and_reasons(labeler: Labeler, text: str, status: str, reasons: str) -> None:
+    report = labeler.label(text)
+    assert (report.status, " ".join(report.reasons)) == (status, reasons)
+
+
+def test_an_empty_text_is_five_zeros(labeler: Labeler) -> None:
+    report = labeler.label("")
+    assert report.labels == dict.fromkeys(CLASSES, 0)
+    assert (report.method, report.uncertain, report.mentions, report.residue) == ("rules", (), (), ())
+
+
+def test_a_mention_is_named_by_its_number(labeler: Labeler) -> None:
+    report = labeler.label("Không thấy tràn khí màng phổi. Tràn dịch màng phổi phải. Tim to.")
+    assert report.classes["pleura"].details["mentions"] == [1]
+    assert report.classes["cardio"].details["mentions"] == [2]
+    assert report.classes["abnormal"].details["mentions"] == [1, 2]
+
+
+def test_a_negation_shows_its_cue_and_span(labeler: Labeler) -> None:
+    text = "- Tim to.\n- Không thấy tràn dịch màng phổi."
+    why = labeler.label(text).classes["pleura"].to_dict()["because"]
+    assert (why["kind"], why["cue"]) == ("negation", "Không thấy")
+    span = why["span"]
+    assert text[span["start"] : span["end"]] == span["text"] == "tràn dịch màng phổi"
+
+
+def test_a_normal_statement_shows_its_span_and_rule(labeler: Labeler) -> None:
+    text = "- Tim to.\n- Góc sườn hoành hai bên nhọn."
+    why = labeler.label(text).classes["pleura"].to_dict()["because"]
+    assert why["kind"] == "normal statement"
+    assert text[why["span"]["start"] : why["span"]["end"]] == why["span"]["text"]
+    assert "nhọn" in why["span"]["text"]
+    assert why["rule"].startswith("rules/")
+
+
+def test_what_was_not_understood_is_residue(labeler: Labeler) -> None:
+    text = "- Hai phổi sáng.\n- Phổi phải có hình lôphômát."
+    report = labeler.label(text)
+    assert [text[s.start : s.end] for s in report.residue] == ["lôphômát"]
+
+
+@pytest.mark.parametrize(
+    ("text", "uncertain"),
+    [
+        ("Theo dõi viêm phổi.", {"parenchyma", "abnormal"}),
+        ("Theo dõi viêm phổi. Tim to.", {"parenchyma"}),
+        ("Theo dõi viêm phổi. Đám mờ đáy phổi phải.", set()),
+        ("Nghi ngờ dị vật thực quản.", {"abnormal"}),
+        ("Tim to.", set()),
+    ],
+)
+def test_uncertain_is_what_nothing_definite_sets(labeler: Labeler, text: str, uncertain: set[str]) -> None:
+    assert set(labeler.label(text).uncertain) == uncertain
+
+
+def test_devices_set_abnormal_alone(labeler: Labeler) -> None:
+    for text in ("Ống nội khí quản.", "Máy tạo nhịp.", "Sonde dạ dày."):
+        labels = labeler.label(text).labels
+        assert [name for name in CLASSES if labels[name]] == ["abnormal"]
+
+
+def test_every_mention_says_which_rule_and_layer(labeler: Labeler) -> None:
+    (mention,) = labeler.label("Tràn dịch màng phổi.").mentions
+    file, line = mention.rule.split(":")
+    assert file == "rules/pleura.yaml"
+    assert int(line) > 0
+    assert mention.layer == "builtin"
+
+
+def test_the_explanation_is_one_plain_object(labeler: Labeler) -> None:
+    found = labeler.label("Tràn dichj màng phổi phải.").to_dict("r1")
+    assert list(found) == [
+        "report_id", "labels", "status", "method", "uncertain", "reasons", "template", "mentions", "residue", "classes",
+    ]  # fmt: skip
+    (mention,) = found["mentions"]
+    assert set(mention) == {
+        "start", "end", "text", "finding", "region", "side", "location", "line", "rule", "match", "repair", "score",
+        "assertion", "cue",
+    }  # fmt: skip
+
+
+def test_labels_are_not_shared_between_equal_reports(labeler: Labeler) -> None:
+    first = labeler.label("Tim to. Phổi mờ đáy phải.")
+    first.labels["cardio"] = 0
+    try:
+        assert labeler.label("Tim to. Phổi mờ đáy phải. ").labels["cardio"] == 1
+    finally:
+        first.labels["cardio"] = 1
