@@ -90,6 +90,12 @@ NEGATION = [
 ]  # fmt: skip
 
 CONTRAST = [
+    # nothing but the word of contrast ends the negation
+    ("Không thấy tràn khí màng phổi nhưng tràn dịch màng phổi.", "pneumothorax absent; pleural_effusion present"),
+    ("Không thấy tràn khí màng phổi, tuy nhiên dày màng phổi.", "pneumothorax absent; pleural_thickening present"),
+    ("Không thấy tràn khí, ngoài ra dày màng phổi.", "pneumothorax absent; pleural_thickening present"),
+    ("Không thấy nốt mờ phổi, trừ đám mờ phổi.", "nodule absent; lung_opacity present"),
+    ("Không thấy nốt mờ, ngoại trừ xơ phổi.", "nodule absent; fibrosis present"),
     ("Không thấy tràn khí nhưng có tràn dịch màng phổi.", "pneumothorax absent; pleural_effusion present"),
     ("Không thấy tổn thương phổi, tuy nhiên bóng tim to.", "parenchymal_lesion absent; cardiomegaly present"),
     ("Không tràn khí màng phổi, ngoài ra có gãy xương sườn 5 trái.", "pneumothorax absent; rib_fracture present left"),
@@ -171,6 +177,22 @@ MISLEADING = [
 @pytest.mark.parametrize(("text", "expected"), NEGATION)
 def test_negation(labeler: Labeler, text: str, expected: str) -> None:
     assert_mentions(labeler, text, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Màng phổi không thấy dày, dính, vôi hóa.",
+        "Không thấy nốt, hang, xơ hay thâm nhiễm hai phổi.",
+        "Không thấy tràn dịch, tràn khí, dày dính màng phổi.",
+        "Không thấy gãy xương sườn, xương đòn, xương bả vai.",
+    ],
+)
+def test_a_denied_list_is_understood(labeler: Labeler, text: str) -> None:
+    report = labeler.label(text)
+    assert (report.status, report.reasons) == ("auto", ())
+    assert len(report.mentions) >= 3
+    assert {m.assertion for m in report.mentions} == {"absent"}
 
 
 @pytest.mark.parametrize(("text", "expected"), CONTRAST)

@@ -89,29 +89,21 @@ def test_shared_reports(labeler: Labeler, name: str, wrong: int, review: float) 
     assert sent <= review * rows
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "routine",
-        "hard",
-        pytest.param("typing", marks=fails("since 6a5b9e8, unknown words that carry a finding go out as auto: t0031, t0053")),
-        "rare",
-    ],
-)
+@pytest.mark.parametrize("name", ["routine", "hard", "typing", "rare"])
 def test_gold_is_hardly_ever_auto_and_wrong(labeler: Labeler, name: str) -> None:
     score = scored(GOLD / f"{name}.jsonl", labeler)
     assert len(score.auto_wrong) <= MAX_AUTO_WRONG * score.rows, score.auto_wrong
 
 
-# What is sent to a person: what was measured, with a small margin (12 reports a file at the most).
-@pytest.mark.parametrize(("name", "share"), [("routine", 0.15), ("hard", 0.25), ("typing", 0.45), ("rare", 0.42)])
+# What is sent to a person: what was measured (8, 15, 33, 23 %), with a margin for changes of the rules.
+@pytest.mark.parametrize(("name", "share"), [("routine", 0.12), ("hard", 0.20), ("typing", 0.40), ("rare", 0.30)])
 def test_gold_is_seldom_sent_to_a_person(labeler: Labeler, name: str, share: float) -> None:
     score = scored(GOLD / f"{name}.jsonl", labeler)
     assert score.review <= share * score.rows
 
 
 CELLS = [(name, label) for name in ("routine", "hard", "typing", "rare") for label in CLASSES]
-WEAK = {("typing", "chest_wall"): fails("t0025, t0053, t0073: misspelt bone words, all to a person but t0053")}
+WEAK = {("typing", "chest_wall"): fails("t0025, t0053, t0073: misspelt bone words, all sent to a person")}
 
 
 @pytest.mark.parametrize(("name", "label"), [pytest.param(*cell, marks=WEAK.get(cell, ())) for cell in CELLS])
