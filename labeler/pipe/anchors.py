@@ -178,8 +178,13 @@ class Anchorer:
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
         items = clauses.items
-        for k in [k for k, item in enumerate(items) if item.others]:
-            self._reconsider(clauses, k)
+        for k, item in enumerate(items):
+            if item.others:
+                self._reconsider(clauses, k)
+            elif item.kind == CUE and item.unit is not None and item.unit.beside and self._predicate(clauses, k):
+                clauses.items[k] = item.as_kind(SIGN)  # "góc sườn hoành không rõ", not "không rõ đường gãy"
+                if self._left(clauses, k) is None:
+                    clauses.items[k] = item
         for k, item in enumerate(items):
             if item.kind == SIGN and k not in clauses.consumed:
                 unit = item.unit

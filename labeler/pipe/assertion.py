@@ -327,7 +327,10 @@ class _Sentence:
 
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
-        for hit in self._said_before(k, False):
+        hits = self._said_before(k, False)
+        if not hits and self._opens_segment(k):
+            hits = self._said_in(self.clauses.segment[k] - 1, k)
+        for hit in hits:
             bracketed = any(item.key == "(" for item in self.items[hit.item : k])  # "0,56 (bình thường < 0,5)"
             if hit.numeric and hit.assertion == "present" and not bracketed and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
                 hit.assertion, hit.cue = "absent", k
