@@ -17,7 +17,7 @@ from labeler.pipe.anchors import Anchorer, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
 from labeler.pipe.keywords import Match, Matcher, without_digits
-from labeler.pipe.sections import Line, Splitter
+from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
@@ -312,7 +312,7 @@ class Labeler:
         section, topic = context.section, context.topic
         entry = Entry()
         sensitive = False
-        for line in self.items(normalize(raw.replace("\n", " "))):
+        for line in self.items(normalize(unbroken(raw))):
             clauses, said, match = self._analyse(line.text, section, topic, context.unmarked)
             verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
             self.add(entry, line, verdict, match)
@@ -382,7 +382,7 @@ class Labeler:
         unmarked = self.unmarked(text)
         section, topic = "description", None
         for at, raw in self.splitter.groups(text):
-            normalized = normalize(raw.replace("\n", " "))
+            normalized = normalize(unbroken(raw))
             for line in self.items(normalized):
                 clauses, said, match = self._analyse(line.text, section, topic, unmarked)
                 yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
@@ -413,10 +413,11 @@ class Labeler:
 
             for raw in detail.mentions:
                 where = span(raw.start, raw.end)
+                place = span(*raw.location).text if raw.location is not None else None
                 cue = span(*raw.cue).text if raw.cue is not None else None
                 mentions.append(
                     Mention(
-                        where.start, where.end, where.text, raw.finding, raw.region, raw.side, raw.location, detail.region,
+                        where.start, where.end, where.text, raw.finding, raw.region, raw.side, place, detail.region,
                         raw.rule, "exact" if raw.repair is None else "fuzzy", raw.assertion, cue, raw.repair, raw.score,
                         raw.layer,
                     )

@@ -197,9 +197,32 @@ class Lexicon:
                 self.problems.append(located.problem(f"the same text as template {self.templates[key][0]!r}", "text"))
             self.templates[key] = (located.entry.id, located.rule("id"))
         self._references()
+        self._unglue()
         for unit in self.units():
             if unit.alone is not None and unit.alone.finding is None and unit.cue is None:
                 unit.denies = any(self._is_denial(unit.words[:i]) for i in range(1, len(unit.words)))
+
+    def _unglue(self) -> None:
+        """Take out phrases that only put a sign after its structure ("tim to"): apart they can be denied, sided, shared."""
+        for unit in self.units():
+            alone = unit.alone
+            if alone is None or alone.finding is None or unit.above is not None or unit.beside:
+                continue
+            for cut in range(1, len(unit.words)):
+                structure, sign = self.find(unit.words[:cut]), self.find(unit.words[cut:])
+                if structure is None or structure.structure is None or sign is None or structure.is_sign or sign.cue:
+                    continue
+                sense = sign.sense_for(structure.structure)
+                if sense is not None and sense.finding == alone.finding:
+                    unit.alone = None
+            if unit.alone is None and unit.structure is None and unit.cue is None and unit.role is None:
+                self._remove(unit)
+
+    def _remove(self, unit: Unit) -> None:
+        node = self.trie
+        for word in unit.words:
+            node = node[word]
+        del node[LEAF]
 
     def _is_denial(self, words: Words) -> bool:
         unit = self.find(words)
@@ -219,7 +242,7 @@ class Lexicon:
                     self.problems.append(located.problem(message, "region"))
         for located in self.rules.all("anatomy"):
             for name in located.entry.clears:
-                if name not in findings:
+                if name not in findings and name not in self.rules.disabled:
                     self.problems.append(
                         located.problem(f"unknown finding {name!r}{nearest(name, findings)}", "clears")
                     )

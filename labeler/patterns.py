@@ -92,6 +92,8 @@ class _Parser:
         at = 0
         while pattern[at:].strip():
             m = _TOKEN.match(pattern, at)
+            if m is not None and m.group("op") in (",", ";"):
+                raise PatternError("a phrase never runs over a comma: write two, or put the words in one order", m.start("op"))
             if m is None:
                 column = at + len(pattern[at:]) - len(pattern[at:].lstrip())
                 raise PatternError(f"unexpected character {pattern[column]!r}", column)

@@ -88,12 +88,18 @@ class RuleSet:
     """
 
     def __init__(
-        self, info: schema.RuleSetInfo, path: Path, entries: dict[str, dict[str, Located[Any]]], digest: str
+        self,
+        info: schema.RuleSetInfo,
+        path: Path,
+        entries: dict[str, dict[str, Located[Any]]],
+        digest: str,
+        disabled: frozenset[str] = frozenset(),
     ) -> None:
         self.info = info
         self.path = path
         self.entries = entries
         self.hash = digest
+        self.disabled = disabled  # ids of the sets below that this one or one below it left out
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> RuleSet:
@@ -149,17 +155,19 @@ class _Reader:
         if info is None:
             return None
         entries: dict[str, dict[str, Located[Any]]] = {kind: {} for kind in schema.KINDS}
+        disabled = frozenset(info.disable)
         if info.extends is not None:
             base = self._base(info.extends, info_file, (*seen, folder.resolve()))
             if base is not None:
                 digest.update(base.hash.encode())
+                disabled |= base.disabled
                 self._disable(base, info, info_file)
                 for kind in schema.KINDS:
                     entries[kind] = {k: v for k, v in base.entries[kind].items() if k not in info.disable}
         for file in sorted(folder.glob("*.y*ml")):
             if file.name != "ruleset.yaml":
                 self._document(file, info.name, entries, digest)
-        return RuleSet(info, folder, entries, digest.hexdigest()[:16])
+        return RuleSet(info, folder, entries, digest.hexdigest()[:16], disabled)
 
     def _info(self, file: Path, digest: Any) -> schema.RuleSetInfo | None:
         data, places = self._parse(file, digest)

@@ -22,6 +22,7 @@ from spacy.vocab import Vocab
 from labeler.labeler import Entry, LabeledReport, Labeler, LineDetail
 from labeler.pipe.anchors import Clauses
 from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.sections import unbroken
 from labeler.text import Normalized, normalize
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class Sections(_Component):
     def __call__(self, doc: Doc) -> Doc:
         if doc._.report is None:
             for group, (at, raw) in enumerate(self.labeler.splitter.groups(doc.text)):
-                normalized = normalize(raw.replace("\n", " "))
+                normalized = normalize(unbroken(raw))
                 for line in self.labeler.items(normalized):
                     doc._.vnlabel.lines.append(LineState(normalized, at, line, group))
         return doc

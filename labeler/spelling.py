@@ -217,7 +217,7 @@ class Speller:
             if held is None or cost < held.cost:
                 out[words] = Candidate(words, round(cost, 3), context)
 
-        real = bool(_SYLLABLE.fullmatch(split_tone(word)[0]))
+        real = is_syllable(word)
         decoded = undo_telex(word)
         if decoded is not None:
             for candidate in self._known(decoded, KEYSTROKE):
@@ -314,6 +314,17 @@ def _number(text: str) -> Reading:
 
 def _dearer(candidates: tuple[Candidate, ...], cost: float) -> tuple[Candidate, ...]:
     return tuple(Candidate(c.words, c.cost + cost, c.context) for c in candidates)
+
+
+def is_syllable(word: str) -> bool:
+    """Whether a word is a possible Vietnamese syllable: its letters, and sắc or nặng alone before a stopped ending.
+
+    >>> is_syllable("phổi"), is_syllable("dỉch"), is_syllable("thơưng")
+    (True, False, False)
+    """
+    base, tone = split_tone(word)
+    stopped = base.endswith(("c", "ch", "p", "t"))
+    return _SYLLABLE.fullmatch(base) is not None and not (stopped and tone not in ("\u0301", "\u0323"))
 
 
 def mark_cost(typed: str, known: str) -> float:

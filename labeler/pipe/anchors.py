@@ -307,6 +307,19 @@ class Anchorer:
                     return structure
         return None
 
+    def _inner_after(self, clauses: Clauses, k: int) -> Structure | None:
+        """The structure inside the phrase that a list of signs runs into: "dày, dính màng phổi"."""
+        unit = clauses.items[k].unit
+        assert unit is not None
+        for j in range(k + 1, min(k + 4, len(clauses.items))):
+            item = clauses.items[j]
+            if item.kind == SIGN and item.unit is not None and len(item.unit.words) > 2:
+                structure = self._held(item.unit)
+                return structure if structure is not None and unit.sense_for(structure) is not None else None
+            if item.key != "," and item.kind not in (CONJUNCTION, NEUTRAL):
+                return None
+        return None
+
     def _held(self, unit: Unit) -> Structure | None:
         """The longest structure named inside a phrase."""
         if unit not in self._structures_in:
@@ -442,6 +455,12 @@ class Anchorer:
             hit = self._add(clauses, k, shared, None, sense)
             hit.shared = True
             return
+        inner = self._inner_after(clauses, k)
+        if inner is not None:
+            sense = unit.sense_for(inner)
+            if sense is not None:
+                self._add(clauses, k, None, inner, sense).shared = True
+                return
         if unit.alone is not None:
             self._add(clauses, k, None, None, unit.alone)
             if self._other_place(clauses, k, unit.alone.region):
@@ -614,15 +633,15 @@ def extent(clauses: Clauses, hit: Hit) -> tuple[int, int]:
     return hit.item, hit.item
 
 
-def location(clauses: Clauses, first: int, last: int) -> str | None:
-    """The place that the text gives a finding: lobe, zone, rib ..., inside it, else after, else before."""
+def location(clauses: Clauses, first: int, last: int) -> int | None:
+    """The item that says where a finding is (lobe, zone, rib ...): inside it, else after, else before."""
     items = clauses.items
     for j in (*range(first, last + 1), *range(last + 1, len(items)), *range(first - 1, -1, -1)):
         if clauses.segment[j] != clauses.segment[last] or (j > last and items[j].kind == SIGN):
             continue
         unit = items[j].unit
         if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
-            return str(unit.structure.location) if unit.structure.location != "text" else unit.text
+            return j
     return None
 
 

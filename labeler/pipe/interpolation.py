@@ -15,7 +15,7 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
-from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -42,7 +42,7 @@ class RawMention(NamedTuple):
     finding: str
     region: str
     side: str | None
-    location: str | None
+    location: tuple[int, int] | None
     rule: str
     layer: str
     assertion: str
@@ -166,10 +166,11 @@ class Interpolator:
                 assertion = "historical"
             cue = None if hit.cue is None else span(hit.cue, hit.cue)
             first, last = extent(clauses, hit)
+            place = location(clauses, first, last)
             repair, score = _repair(items, hit.item, hit.anchor)
             mentions.append(
                 RawMention(
-                    *span(first, last), sense.finding, region, hit.side, location(clauses, first, last), sense.rule,
+                    *span(first, last), sense.finding, region, hit.side, None if place is None else span(place, place), sense.rule,
                     sense.layer, assertion, cue, repair, score,
                 )
             )  # fmt: skip
@@ -245,6 +246,8 @@ class Interpolator:
             j -= 1
         if j >= 0 and segment[j] == segment[k] and items[j].kind in (CONJUNCTION, CUE):
             return False
+        if j >= 0 and segment[j] == segment[k] and items[j].kind in (STRUCTURE, SIDE) and j == k - 1:
+            return False  # said of the structure itself: "tim lờm xờm không to"
         unknown = predicates = 0
         for m, item in enumerate(items):
             if segment[m] != segment[k]:

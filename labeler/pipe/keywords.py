@@ -414,7 +414,10 @@ class Matcher:
         def order(pair: tuple[Unit, float]) -> tuple[float, int, str]:
             unit, cost = pair
             lost = LOST_MARKS * (longest + 1)
-            return (0.0 if unmarked and cost <= lost else round(cost, 2), _RANK.get(self._kinds[unit], 9), unit.text)
+            rank = _RANK.get(self._kinds[unit], 9)
+            if unit.cue is not None and unit.cue.assertion not in ("absent", "uncertain", "present"):
+                rank = _RANK[SIGN] + 1  # "tim" is the heart before it is "tím"
+            return (0.0 if unmarked and cost <= lost else round(cost, 2), rank, unit.text)
 
         ranked = sorted(best.items(), key=order)
         unit, cost = ranked[0]

@@ -136,6 +136,11 @@ class Splitter:
         return edge
 
 
+def unbroken(raw: str) -> str:
+    """A joined raw line with blanks for the breaks inside it, as long as it was."""
+    return raw.replace("\r\n", "  ").replace("\n", " ") if "\n" in raw else raw
+
+
 def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
     """A dash parts two items unless it stands in a range, or between two short words ("tim - phổi: bình thường")."""
     before = raw[start : cut.start()].rstrip()
