@@ -16,13 +16,13 @@ from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer, Clauses
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
-from labeler.pipe.keywords import Match, Matcher, without_digits
+from labeler.pipe.keywords import Match, Matcher, Part, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
 from labeler.spelling import Reading, Speller
-from labeler.text import Normalized, has_any_mark, is_unmarked, normalize
+from labeler.text import Normalized, display, has_any_mark, is_unmarked, normalize
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -167,14 +167,18 @@ class Labeler:
         self.remember = remember
         self.speller = Speller(self.lexicon)
         self.tokenizer = Tokenizer(self.speller)
+        if remember:
+            self.tokenizer.learn(display(word) for word in self.lexicon.vocabulary if word[0].isalpha())
         self.splitter = Splitter(self.lexicon)
         self.matcher = Matcher(self.lexicon, self.tokenizer, remember)
         self.anchorer = Anchorer(self.lexicon)
         self.interpolator = Interpolator(self.lexicon)
         self._contexts: dict[tuple[str, str | None, bool], Context] = {}
         self._start = tuple(self.context("description", None, unmarked) for unmarked in (False, True))
+        self._verdicts: dict[tuple[object, ...], Verdict] = {}
         self._remembered = 0
         self._template_lines = _template_lines(self.lexicon)
+        self._template_openings = {line.split(" ", 1)[0] for line in self._template_lines}
         self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
@@ -280,12 +284,16 @@ class Labeler:
         return entries if entries is not None else self._entries(self.splitter.groups(text), unmarked)
 
     def _known(self, text: str, unmarked: bool) -> list[Entry] | None:
-        """The entries of a text of known lines, each with a bullet of its own: nothing to join, nothing to analyse."""
+        """The entries of a text in which each line has a bullet of its own, so that there is nothing to join."""
         context = self._start[unmarked]
         out: list[Entry] = []
         for raw in text.split("\n"):
             entry = context.memo.get(raw)
-            if entry is None or not entry.bullet:
+            if entry is None:
+                if not raw or not self.splitter.opens(raw):
+                    return None
+                entry = self._entry(raw, context)
+            elif not entry.bullet:
                 return None
             out.append(entry)
             context = entry.after
@@ -313,11 +321,11 @@ class Labeler:
         entry = Entry()
         sensitive = False
         for line in self.items(normalize(unbroken(raw))):
-            clauses, said, match = self._analyse(line.text, section, topic, context.unmarked)
-            verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
-            self.add(entry, line, verdict, match)
+            parts = self.matcher.parts(line.text, context.unmarked)
+            verdict = self._verdict(parts, section, topic, context.unmarked)
+            self.add(entry, line, verdict, parts)
             section, topic = verdict.section, verdict.topic
-            sensitive = sensitive or match.digits
+            sensitive = sensitive or any(part.digits for part in parts)
         entry.after = self.context(section, topic, context.unmarked)
         if self.remember:
             self._remembered += 1
@@ -332,11 +340,34 @@ class Labeler:
         """The items of a normalised raw line."""
         return self.splitter.split(normalized.text)
 
-    def add(self, entry: Entry, line: Line, verdict: Verdict, match: Match) -> None:
+    def _verdict(self, parts: list[Part], section: str, topic: str | None, unmarked: bool) -> Verdict:
+        """The verdict on a line, known already where it says what another one said: parts that say nothing at its end
+        change nothing."""
+        core = len(parts)
+        while core > 1 and parts[core - 1].inert:
+            core -= 1
+        key = (section, topic, *[part.serial for part in parts[:core]])
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            clauses, match = self._clauses(parts, topic)
+            verdict = self.interpolator.verdict(clauses, assert_line(clauses, section), match.doubt, section)
+            if self.remember:
+                if len(self._verdicts) >= MAX_LINES:
+                    self._verdicts.clear()
+                self._verdicts[key] = verdict
+        return verdict
+
+    def add(self, entry: Entry, line: Line, verdict: Verdict, parts: list[Part]) -> None:
         """Add one item to what its raw line contributes."""
-        entry.bullet = entry.bullet if entry.key else line.bullet
-        with_digits = not self._digits_in_templates and any(reading.number for reading in match.tokens)
-        entry.add(verdict, NO_TEMPLATE if with_digits else template_words(match.tokens))
+        if not entry.key:
+            entry.bullet = line.bullet
+        words = NO_TEMPLATE
+        tokens = parts[0].tokens
+        if entry.key != NO_TEMPLATE and tokens and (entry.key or tokens[0].key in self._template_openings):
+            words = template_words([token for part in parts for token in part.tokens])
+            if self._digits_in_templates is False and any(ch.isdigit() for ch in words):
+                words = NO_TEMPLATE
+        entry.add(verdict, words)
         entry.in_template = entry.key in self._template_lines
 
     def context(self, section: str, topic: str | None, unmarked: bool) -> Context:
@@ -352,16 +383,16 @@ class Labeler:
             context.memo.clear()
             context.blind.clear()
 
-    def find(self, line: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Match]:
+    def find(self, line: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Match, list[Part]]:
         """Phrases of a line and the structures its signs are said of."""
-        match = self.matcher.match(line, unmarked)
+        parts = self.matcher.parts(line, unmarked)
+        return *self._clauses(parts, topic), parts
+
+    def _clauses(self, parts: list[Part], topic: str | None) -> tuple[Clauses, Match]:
+        match = self.matcher.join(parts)
         clauses = Clauses(match.items)
         self.anchorer.anchor(clauses, match, self.lexicon.structures[topic] if topic is not None else None)
         return clauses, match
-
-    def _analyse(self, line: str, section: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Assertions, Match]:
-        clauses, match = self.find(line, topic, unmarked)
-        return clauses, assert_line(clauses, section), match
 
     def _classes(self, definite: int, uncertain: int) -> tuple[dict[str, int], tuple[str, ...]]:
         found = self._patterns.get((definite, uncertain))
@@ -384,7 +415,8 @@ class Labeler:
         for at, raw in self.splitter.groups(text):
             normalized = normalize(unbroken(raw))
             for line in self.items(normalized):
-                clauses, said, match = self._analyse(line.text, section, topic, unmarked)
+                clauses, match, _ = self.find(line.text, topic, unmarked)
+                said = assert_line(clauses, section)
                 yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
                 verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
                 section, topic = verdict.section, verdict.topic

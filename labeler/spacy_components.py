@@ -26,7 +26,7 @@ from labeler.pipe.sections import unbroken
 from labeler.text import Normalized, normalize
 
 if TYPE_CHECKING:
-    from labeler.pipe.keywords import Match
+    from labeler.pipe.keywords import Match, Part
     from labeler.pipe.sections import Line
 
 COMPONENTS = ("vnlabel_templates", "vnlabel_sections", "vnlabel_keywords", "vnlabel_assertion", "vnlabel_interpolation")
@@ -50,6 +50,7 @@ class LineState:
     group: int
     topic: str | None = None
     match: Match | None = None
+    parts: list[Part] = field(default_factory=list)
     clauses: Clauses | None = None
     section: str = "description"
     said: Assertions | None = None
@@ -165,7 +166,7 @@ class Keywords(_Component):
         topic: str | None = None
         for line in state.lines:
             line.topic = topic
-            line.clauses, line.match = labeler.find(line.line.text, topic, state.unmarked)
+            line.clauses, line.match, line.parts = labeler.find(line.line.text, topic, state.unmarked)
             topic = labeler.interpolator.heading_topic(line.clauses)
         return doc
 
@@ -218,7 +219,7 @@ class Interpolation(_Component):
                 )
             )  # fmt: skip
             verdict = labeler.interpolator.verdict(line.clauses, line.said, line.match.doubt, line.section)
-            labeler.add(entries[-1], line.line, verdict, line.match)
+            labeler.add(entries[-1], line.line, verdict, line.parts)
             entries[-1].after = labeler.context(verdict.section, verdict.topic, doc._.vnlabel.unmarked)
         report = labeler.combine(doc.text, entries)
         report.set_explanation(labeler.explain(report, details))

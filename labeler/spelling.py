@@ -88,16 +88,19 @@ def ways_of(candidates: tuple[Candidate, ...]) -> tuple[Way, ...]:
 class Reading:
     """A typed word: its key, its candidates (none: unknown), and whether it is a number.
 
-    `plain` is the one word it stands for when there is no doubt at all; `mixed` tells letters and digits together.
+    `plain` is the one word it stands for when there is no doubt at all, `exact` the one it stands for as it is written
+    (marks may still have been lost); `mixed` tells letters and digits together.
     """
 
-    __slots__ = ("key", "candidates", "plain", "number", "word", "ways", "mixed")
+    __slots__ = ("key", "candidates", "plain", "exact", "number", "word", "ways", "mixed")
 
     def __init__(
         self, key: str, candidates: tuple[Candidate, ...], plain: str | None, number: bool = False, word: bool = True
     ) -> None:
         self.key, self.candidates, self.plain, self.number, self.word = key, candidates, plain, number, word
         self.ways = ways_of(candidates)
+        written = [c.words for c in candidates if c.cost == 0]
+        self.exact = written[0][0] if plain is None and not number and written == [(key,)] else plain
         self.mixed = any(ch.isdigit() for ch in key) and any(ch.isalpha() for ch in key)
 
 

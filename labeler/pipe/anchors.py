@@ -641,7 +641,7 @@ def location(clauses: Clauses, first: int, last: int) -> int | None:
             continue
         unit = items[j].unit
         if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
-            return j
+            return int(j)
     return None
 
 

@@ -8,6 +8,7 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 from __future__ import annotations
 
 import re
+from itertools import count
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
@@ -61,10 +62,13 @@ class Item:
 
 
 _DIGIT = re.compile("[1-9]")
+_ANY_DIGIT = re.compile(r"\d")
 MAX_PARTS = 200_000  # distinct strings between commas remembered
 
+_TIMES = Reading("x", (), "×", word=False)
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
+_NOWHERE: Node = {}
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
@@ -83,12 +87,12 @@ def kind_of(unit: Unit) -> int:
     return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
 
 
-class Match(NamedTuple):
-    """Items of a line or a part of it, and the tokens they index.
+class Part(NamedTuple):
+    """What stands between two commas: its items, the tokens they index, and what is to be known of it.
 
     `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
-    which of the line's tokens were put together with their right neighbour, `bases` at which item each part begins,
-    and at which token.
+    which of its tokens were put together with their right neighbour, `inert` that it says nothing ("kích thước 3 x 4
+    cm").  `serial` tells parts from one another.
     """
 
     items: list[Item]
@@ -96,7 +100,18 @@ class Match(NamedTuple):
     doubt: bool
     digits: bool
     joins: tuple[int, ...]
-    bases: tuple[tuple[int, int], ...] = ()
+    inert: bool
+    serial: int
+
+
+class Match(NamedTuple):
+    """Items and tokens of a line.  `bases` are at which item each part begins, and at which token."""
+
+    items: list[Item]
+    tokens: list[Reading]
+    doubt: bool
+    joins: tuple[int, ...]
+    bases: tuple[tuple[int, int], ...]
 
     def token(self, k: int) -> int:
         """Index of the first token of item k."""
@@ -118,7 +133,8 @@ class Matcher:
         self.confusable = lexicon.confusable
         self.remember = remember
         # by the string itself, and by the string with its digits 0 where they mean nothing; unmarked texts apart
-        self._parts: tuple[tuple[dict[str, Match], dict[str, Match]], ...] = (({}, {}), ({}, {}))
+        self._parts: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
+        self._serials = count()
         self._comma = tokenizer.readings(",")
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
@@ -127,13 +143,20 @@ class Matcher:
 
     def match(self, line: str, unmarked: bool = False) -> Match:
         """Items covering all tokens of a line."""
-        parts = line.split(", ")
+        return self.join(self.parts(line, unmarked))
+
+    def parts(self, line: str, unmarked: bool) -> list[Part]:
+        """What stands between the commas of a line."""
+        return [self._part(part, unmarked) for part in line.split(", ")]
+
+    def join(self, parts: list[Part]) -> Match:
+        """The parts of a line put together, commas between them."""
         if len(parts) == 1:
-            found = self._part(line, unmarked)
-            return Match(list(found.items), found.tokens, found.doubt, found.digits, found.joins, ((0, 0),))
+            (only,) = parts
+            return Match(list(only.items), only.tokens, only.doubt, only.joins, ((0, 0),))
         items: list[Item] = []
         tokens: list[Reading] = []
-        doubt = digits = False
+        doubt = False
         joins: tuple[int, ...] = ()
         bases: list[tuple[int, int]] = []
         for part in parts:
@@ -141,18 +164,16 @@ class Matcher:
                 bases.append((len(items), len(tokens)))
                 items.append(_COMMA)
                 tokens += self._comma
-            found = self._part(part, unmarked)
             at = len(tokens)
             bases.append((len(items), at))
-            items += found.items
-            tokens += found.tokens
-            doubt = doubt or found.doubt
-            digits = digits or found.digits
-            if found.joins:
-                joins += tuple(j + at + len(joins) for j in found.joins)
-        return Match(items, tokens, doubt, digits, joins, tuple(bases))
+            items += part.items
+            tokens += part.tokens
+            doubt = doubt or part.doubt
+            if part.joins:
+                joins += tuple(j + at + len(joins) for j in part.joins)
+        return Match(items, tokens, doubt, joins, tuple(bases))
 
-    def _part(self, part: str, unmarked: bool) -> Match:
+    def _part(self, part: str, unmarked: bool) -> Part:
         exact, blinds = self._parts[unmarked]
         found = exact.get(part)
         if found is not None:
@@ -162,7 +183,7 @@ class Matcher:
             found = blinds.get(blind)
             if found is not None:
                 return found
-        found = self._match(self.tokenizer.readings(part), unmarked)
+        found = self._match(part, unmarked)
         if self.remember:
             memo, key = (exact, part) if found.digits or blind == part else (blinds, blind)
             if len(memo) >= MAX_PARTS:
@@ -170,18 +191,30 @@ class Matcher:
             memo[key] = found
         return found
 
-    def _match(self, tokens: list[Reading], unmarked: bool) -> Match:
+    def _match(self, part: str, unmarked: bool) -> Part:
+        tokens = self.tokenizer.readings(part)
+        if "x" in part:
+            tokens = self._without_times(tokens)
         items, doubt = self._walk(tokens, unmarked, None)
+        joins: tuple[int, ...] = ()
         unknown = [item for item in items if item.kind == UNKNOWN]
         if unknown:
             wide: set[int] = set()
             for item in unknown:
                 wide.update(range(item.first - 2, item.first + 3))
-            rejoined, joins = self._rejoined(tokens, unknown)
-            again, doubt2 = self._walk(rejoined, unmarked, None if joins else wide)
+            rejoined, found = self._rejoined(tokens, unknown)
+            again, doubt2 = self._walk(rejoined, unmarked, None if found else wide)
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
-                return Match(again, rejoined, doubt2, self._minds_digits(again, rejoined), joins)
-        return Match(items, tokens, doubt, self._minds_digits(items, tokens), ())
+                items, tokens, doubt, joins = again, rejoined, doubt2, found
+        digits = _ANY_DIGIT.search(part) is not None and self._minds_digits(items, tokens)
+        return Part(items, tokens, doubt, digits, joins, all(map(_says_nothing, items)), next(self._serials))
+
+    def _without_times(self, tokens: list[Reading]) -> list[Reading]:
+        """Tokens in which the x of "43 x 6 mm" is a sign and no abbreviation."""
+        for i in range(1, len(tokens) - 1):
+            if tokens[i].key == "x" and tokens[i - 1].number and tokens[i + 1].number:
+                tokens[i] = _TIMES
+        return tokens
 
     def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
         """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
@@ -230,6 +263,8 @@ class Matcher:
         trie = self.trie
         kinds = self._kinds
         n = len(tokens)
+        # where every word of a marked text is written as the vocabulary has it, none is taken for another
+        written = not unmarked and wide is None and all(r.exact is not None or r.number or not r.word for r in tokens)
         i = 0
         while i < n:
             # the common case: at every word, one reading at most goes on, and goes on as it is written
@@ -239,7 +274,7 @@ class Matcher:
             last = i
             while j < n:
                 reading = tokens[j]
-                plain = reading.plain
+                plain = reading.exact if written else reading.plain
                 if wide is not None and j in wide:
                     break
                 if plain is not None:
@@ -339,6 +374,9 @@ class Matcher:
             if LEAF not in cue or cue[LEAF].cue is None:
                 return None
         following = tokens[last]
+        tail, onward = tokens[last - 1].exact, following.exact
+        if tail is not None and onward is not None and onward not in self.trie.get(tail, _NOWHERE):
+            return None  # the common case, looked up directly
         below = (self.trie.get(words[0]) for words, _, _ in tokens[last - 1].ways)
         if not any(node is not None and _goes_on(node, following) for node in below):
             return None
@@ -445,6 +483,16 @@ def without_digits(text: str) -> str:
 
 def _goes_on(node: Node, following: Reading) -> bool:
     return any(words[0] in node for words, _, _ in following.ways)
+
+
+def _says_nothing(item: Item) -> bool:
+    """Neutral words, numbers, comparisons and end points."""
+    unit = item.unit
+    if unit is None:
+        return item.kind == NUMBER or item.key in (".", "x")
+    if item.others or unit.section is not None or unit.role == "modifier":
+        return False
+    return item.kind in (NEUTRAL, LOCATIVE) or (unit.cue is not None and unit.cue.scope == "bracket")
 
 
 def _same(a: Unit, b: Unit) -> bool:

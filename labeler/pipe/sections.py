@@ -27,6 +27,7 @@ _INLINE = re.compile(
     r"|(?<=[.;]) +\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
+_MARKS = ("-", "+", "•", "*", ". ", "; ")  # without one of these nothing is parted
 _UNCHECKED = re.compile(r"[ ]*[-•]?[ ]*(?:\[[ ]*\]|[☐□])")  # an empty box on a form: what it offers was not chosen
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
@@ -79,6 +80,11 @@ class Splitter:
             at += len(raw) + 1
         return out
 
+    def opens(self, raw: str) -> bool:
+        """Whether a raw line plainly opens an item of its own: a dash or the like, and words after it."""
+        bullet = _BULLET.match(raw) if raw[0] in "-+•*" else None
+        return bullet is not None and _FIRST.search(raw, bullet.end()) is not None
+
     def _bullet(self, raw: str) -> bool | None:
         """Whether a raw line opens with a bullet or number; None for a blank one."""
         line = normalize(raw).text
@@ -99,13 +105,13 @@ class Splitter:
         return lines
 
     def _items(self, raw: str, at: int, out: list[Line]) -> None:
-        if _UNCHECKED.match(raw):
+        if ("[" in raw or "☐" in raw or "□" in raw) and _UNCHECKED.match(raw):
             return
         m = _BULLET.match(raw)
         start = m.end() if m else 0
         bullet = m is not None
         dashed = m is not None and m.group().strip()[:1] in ("-", "+")
-        if "-" in raw or "+" in raw or "•" in raw or "*" in raw or ". " in raw:
+        if any(raw.find(mark, start) >= 0 for mark in _MARKS):
             for cut in (_DASH_INLINE if dashed else _INLINE).finditer(raw, start):
                 if cut.start() > start and _is_cut(raw, start, cut):
                     _add(raw, start, cut.start(), at, bullet, out)
@@ -155,12 +161,11 @@ def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
 
 
 def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line]) -> None:
-    while start < end and raw[start].isspace():
-        start += 1
-    while end > start and raw[end - 1].isspace():
-        end -= 1
-    if start < end and any(ch.isalnum() for ch in raw[start:end]):
-        out.append(Line(at + start, at + end, bullet, raw[start:end]))
+    text = raw[start:end]
+    stripped = text.strip()
+    if _FIRST.search(stripped) is not None:
+        start += len(text) - len(text.lstrip())
+        out.append(Line(at + start, at + start + len(stripped), bullet, stripped))
 
 
 def _openers(lexicon: Lexicon) -> frozenset[str]:

@@ -7,6 +7,7 @@ words are a layer on top (`labeler.words`).  What a token can stand for is read 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from labeler.spelling import Candidate, Reading, Speller
 
@@ -32,6 +33,13 @@ class Tokenizer:
         self.speller = speller
         self._signs: dict[str, Reading] = {}
         self._chunks: dict[str, tuple[tuple[Reading, ...], tuple[tuple[int, int], ...]]] = {}
+
+    def learn(self, words: Iterable[str]) -> None:
+        """Read words ahead, as they are and as sentences begin with them."""
+        for word in words:
+            for chunk in (word, word.capitalize()):
+                for end in ("", ",", "."):
+                    self._chunk(chunk + end)
 
     def tokenize(self, text: str) -> list[Token]:
         """All tokens in order."""

@@ -95,7 +95,7 @@ def _unheard(rng: random.Random, region: Region, used: set[str]) -> str:
                 f", kích thước {rng.randint(3, 90)} x {rng.randint(3, 90)} mm",
                 f", so với phim ngày {rng.randint(1, 28)}/{rng.randint(1, 12)}/20{rng.randint(10, 26)} không thay đổi",
                 f", đường kính khoảng {rng.randint(3, 90)},{rng.randint(1, 9)} cm",
-                f", cách bờ {rng.choice(('trên', 'dưới', 'trong', 'ngoài'))} {rng.randint(3, 900)} mm",
+                f", cách carina khoảng {rng.randint(3, 900)} mm",
             )
         )
         line = line + extra + "."
