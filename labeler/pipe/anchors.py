@@ -67,6 +67,7 @@ class Clauses:
         "unplaced",
         "headings",
         "consumed",
+        "puzzling",
     )
 
     def __init__(self, items: list[Item]) -> None:
@@ -77,6 +78,7 @@ class Clauses:
         self.demoted: set[int] = set()
         self.hits: dict[int, list[Hit]] = {}
         self.absorbed: set[int] = set()
+        self.puzzling = False  # holds words that may turn out to be residue
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
@@ -93,6 +95,10 @@ class Clauses:
         for k, item in enumerate(items):
             kind = item.kind
             unit = item.unit
+            if unit is None:
+                self.puzzling = self.puzzling or kind == UNKNOWN
+            elif unit.role == "modifier":
+                self.puzzling = True
             if unit is not None and (kind == CUE or unit.section is not None):
                 if unit.section is not None and self._is_heading(k, fresh):
                     items[k] = item.as_kind(HEADING)

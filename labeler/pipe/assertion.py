@@ -114,8 +114,12 @@ class _Sentence:
         self.about_film = out.section in SECTIONS_ABOUT_THE_FILM
 
     def read(self) -> None:
+        plain = self.about_film
         for k in range(self.first, self.last + 1):
             item = self.items[k]
+            kind = item.kind
+            if plain and kind in _FILLERS and self.override is None:
+                continue
             unit = item.unit
             if self.override is not None and self.override_ends is not None:
                 ended = item.key == ")" if self.override_ends < 0 else self.clauses.segment[k] != self.override_ends

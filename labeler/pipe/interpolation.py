@@ -218,6 +218,8 @@ class Interpolator:
 
     def _residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         """Items that nothing explains, unless they are not about this film or their existence is denied."""
+        if not (clauses.puzzling or clauses.unattached or said.residue):
+            return []
         items, excluded = clauses.items, said.excluded
         out: set[int] = set()
         for k, item in enumerate(items):

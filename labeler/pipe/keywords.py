@@ -69,6 +69,7 @@ _TIMES = Reading("x", (), "×", word=False)
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 _NOWHERE: Node = {}
+_MAY_YIELD = frozenset({NEUTRAL, CUE, SIGN})  # kinds that give their last word up to a longer sign
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
@@ -263,8 +264,10 @@ class Matcher:
         trie = self.trie
         kinds = self._kinds
         n = len(tokens)
-        # where every word of a marked text is written as the vocabulary has it, none is taken for another
-        written = not unmarked and wide is None and all(r.exact is not None or r.number or not r.word for r in tokens)
+        if not unmarked and wide is None:
+            words = [reading.exact for reading in tokens]
+            if None not in words:
+                return self._walk_written(tokens, words), False
         i = 0
         while i < n:
             # the common case: at every word, one reading at most goes on, and goes on as it is written
@@ -274,7 +277,7 @@ class Matcher:
             last = i
             while j < n:
                 reading = tokens[j]
-                plain = reading.exact if written else reading.plain
+                plain = reading.plain
                 if wide is not None and j in wide:
                     break
                 if plain is not None:
@@ -304,7 +307,7 @@ class Matcher:
                     unit, last, cost, others, unsure, guess = chosen
                     doubt = doubt or unsure
             reading = tokens[i]
-            if unit is not None and last - i > 1 and kinds[unit] in (NEUTRAL, CUE, SIGN) and last < n:
+            if unit is not None and last - i > 1 and kinds[unit] in _MAY_YIELD and last < n:
                 prefix = self._before_sign(tokens, i, last, kinds[unit] == SIGN)
                 if prefix is not None:
                     unit, last, others, guess = prefix, last - 1, (), False
@@ -329,6 +332,49 @@ class Matcher:
             items.append(Item(i, i + 1, kind, None, 0.0, reading.key))
             i += 1
         return items, doubt
+
+    def _walk_written(self, tokens: list[Reading], words: list[str | None]) -> list[Item]:
+        """The walk over a part in which every word is written as the vocabulary has it: none is taken for another."""
+        items: list[Item] = []
+        root = self.trie.get
+        kinds = self._kinds
+        n = len(words)
+        i = 0
+        while i < n:
+            node: Node | None = root(words[i])  # type: ignore[arg-type]
+            unit: Unit | None = None
+            last = j = i + 1
+            if node is not None:
+                unit = node.get(LEAF)
+                while j < n:
+                    node = node.get(words[j])  # type: ignore[arg-type]
+                    if node is None:
+                        break
+                    j += 1
+                    found = node.get(LEAF)
+                    if found is not None:
+                        unit, last = found, j
+            key = tokens[i].key
+            if unit is not None:
+                kind = kinds[unit]
+                if last - i > 1 and last < n and kind in _MAY_YIELD:
+                    prefix = self._before_sign(tokens, i, last, kind == SIGN)
+                    if prefix is not None:
+                        unit, last, kind = prefix, last - 1, kinds[prefix]
+                items.append(Item(i, last, kind, unit, 0.0, key))
+                i = last
+                continue
+            if tokens[i].word:
+                shorter = self._shortened(tokens, items[-1], i) if items else None
+                if shorter is not None:
+                    items[-1] = shorter
+                    i = shorter.last
+                    continue
+                items.append(Item(i, i + 1, UNKNOWN, None, 0.0, key))
+            else:
+                items.append(Item(i, i + 1, PUNCT, None, 0.0, key))
+            i += 1
+        return items
 
     def _only(self, node: Node, reading: Reading, following: Reading | None, unmarked: bool) -> Node | None:
         """The node below along the one reading that goes on; _SEVERAL if only a longer look can tell.
