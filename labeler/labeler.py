@@ -56,7 +56,7 @@ class Entry:
 
     __slots__ = (
         "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
-        "bullet", "after", "loud", "denied",
+        "bullet", "after", "loud",
     )  # fmt: skip
     after: Context
 
@@ -67,21 +67,26 @@ class Entry:
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = self.historical = self.in_template = self.bullet = False
         self.loud = False  # says anything but that something is normal or absent
-        self.denied: frozenset[str] = frozenset()  # names of `absent`
         self.key = ""
 
     def add(self, verdict: Verdict, words: str) -> None:
         """Take in one item of the line."""
-        self.definite |= verdict.definite
-        self.uncertain |= verdict.uncertain
-        self.present |= verdict.present
-        self.absent |= verdict.absent
-        self.reasons |= verdict.reasons
-        self.conclusion_normal = self.conclusion_normal or verdict.conclusion_normal
-        self.historical = verdict.historical
+        if self.key:
+            self.definite |= verdict.definite
+            self.uncertain |= verdict.uncertain
+            self.present |= verdict.present
+            self.absent |= verdict.absent
+            self.reasons |= verdict.reasons
+            self.conclusion_normal = self.conclusion_normal or verdict.conclusion_normal
+            self.historical = verdict.historical
+            self.key = f"{self.key} {words}"
+        else:
+            (
+                self.definite, self.uncertain, self.present, self.absent, self.reasons, self.conclusion_normal,
+                self.historical, _, _,
+            ) = verdict  # fmt: skip
+            self.key = words
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.historical)
-        self.denied = frozenset(finding for finding, _ in self.absent)
-        self.key = f"{self.key} {words}" if self.key else words
 
 
 class LineDetail(NamedTuple):
@@ -254,7 +259,7 @@ class Labeler:
                 reasons |= {"conclusion_disagrees"}
             names = {finding for finding, _ in present}
             for entry in entries:
-                if entry.absent and not names.isdisjoint(entry.denied) and _contradict(present, entry.absent):
+                if entry.absent and any(said[0] in names for said in entry.absent) and _contradict(present, entry.absent):
                     reasons |= {"contradiction"}
                     break
         if entries[-1].historical and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:

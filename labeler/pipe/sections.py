@@ -27,7 +27,6 @@ _INLINE = re.compile(
     r"|(?<=[.;]) +\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
-_MARKS = ("-", "+", "•", "*", ". ", "; ")  # without one of these nothing is parted
 _UNCHECKED = re.compile(r"[ ]*[-•]?[ ]*(?:\[[ ]*\]|[☐□])")  # an empty box on a form: what it offers was not chosen
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
@@ -97,6 +96,9 @@ class Splitter:
     def split(self, text: str) -> list[Line]:
         """Items of a normalised line: more than one where bullets, numbers or markup part it."""
         lines: list[Line] = []
+        if "\n" not in text:
+            self._items(text, 0, lines)
+            return lines
         at = 0
         for raw in text.split("\n"):
             if raw and not raw.isspace():
@@ -108,10 +110,11 @@ class Splitter:
         if ("[" in raw or "☐" in raw or "□" in raw) and _UNCHECKED.match(raw):
             return
         m = _BULLET.match(raw)
-        start = m.end() if m else 0
         bullet = m is not None
-        dashed = m is not None and m.group().strip()[:1] in ("-", "+")
-        if any(raw.find(mark, start) >= 0 for mark in _MARKS):
+        start = m.end() if m is not None else 0
+        find = raw.find
+        if find("-", start) >= 0 or find(". ", start) >= 0 or any(find(mark, start) >= 0 for mark in "+•*;"):
+            dashed = m is not None and m.group().strip()[:1] in ("-", "+")
             for cut in (_DASH_INLINE if dashed else _INLINE).finditer(raw, start):
                 if cut.start() > start and _is_cut(raw, start, cut):
                     _add(raw, start, cut.start(), at, bullet, out)
