@@ -118,6 +118,13 @@ class Speller:
         for word in sorted(self.vocabulary):
             if word[0].isalpha() and word not in ("K", "M"):
                 self._by_skeleton.setdefault(skeleton(word), []).append(word)
+        # the letters of a word, and the words they are never repaired into
+        self._barred: dict[str, set[str]] = {}
+        for pair in lexicon.confusable:
+            for word in pair:
+                self._barred.setdefault(skeleton(word), set()).update(
+                    other for other in pair if skeleton(other) != skeleton(word)
+                )
         self._by_deletion: dict[str, list[str]] = {}
         for bare in self._by_skeleton:
             if len(bare) > 1:
@@ -254,7 +261,8 @@ class Speller:
         for near in _sounds_like(bare):
             for w in self._by_skeleton.get(near, ()):
                 out.append(Candidate((w,), SOUND + mark_cost(word, w), real))
-        return out
+        barred = self._barred.get(bare)
+        return [c for c in out if c.words[0] not in barred] if barred else out
 
     def widened(self, reading: Reading) -> tuple[Candidate, ...]:
         """Candidates of a word that may be another real word by mistake: its own, and near ones inside a phrase."""

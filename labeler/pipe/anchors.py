@@ -32,6 +32,7 @@ from labeler.spelling import Reading
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 _STOPS = frozenset({".", ";", "!"})
+_PAIR = frozenset({"2", "hai", "cả"})
 
 
 # What a sign says that no structure takes: nothing, but whether it is denied still matters.
@@ -617,19 +618,28 @@ class Anchorer:
     def _side(self, clauses: Clauses, first: int, last: int) -> str | None:
         items = clauses.items
         for j in range(first, last + 1):
-            if items[j].kind == SIDE:
+            if _is_side(items, j):
                 return str(items[j].unit.role)  # type: ignore[union-attr]
         for j in range(last + 1, len(items)):
             if clauses.segment[j] != clauses.segment[last] or items[j].kind in (SIGN, CONJUNCTION, CUE):
                 break
-            if items[j].kind == SIDE:
+            if _is_side(items, j):
                 return str(items[j].unit.role)  # type: ignore[union-attr]
         for j in range(first - 1, -1, -1):
             if clauses.segment[j] != clauses.segment[first] or items[j].kind == SIGN:
                 break
-            if items[j].kind == SIDE:
+            if _is_side(items, j):
                 return str(items[j].unit.role)  # type: ignore[union-attr]
-        return None
+        # "hai đáy phổi" is one structure
+        pair = any(item.kind == STRUCTURE and item.key in _PAIR for item in items[first : last + 1])
+        return "both" if pair else None
+
+
+def _is_side(items: list[Item], j: int) -> bool:
+    """Whether an item names a side: "2" does in "2 đáy phổi", not in "2 cm"."""
+    if items[j].kind != SIDE or items[j].key != "2" or items[j].last - items[j].first > 1:
+        return items[j].kind == SIDE
+    return j + 1 < len(items) and items[j + 1].kind == STRUCTURE
 
 
 def extent(clauses: Clauses, hit: Hit) -> tuple[int, int]:

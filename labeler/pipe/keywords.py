@@ -61,11 +61,11 @@ class Item:
         return f"<{self.kind} {self.key!r}>"
 
 
-_DIGIT = re.compile("[1-9]")
+_DIGIT = re.compile(r"[13-9]|(?<=\d)2|2(?=\d)")  # a 2 alone may mean both sides
 _ANY_DIGIT = re.compile(r"\d")
 MAX_PARTS = 200_000  # distinct strings between commas remembered
 
-_TIMES = Reading("x", (), "×", word=False)
+_TIMES = Reading("×", (), None, number=True)
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 _NOWHERE: Node = {}
@@ -131,7 +131,6 @@ class Matcher:
         self.trie: Node = lexicon.trie
         self.tokenizer = tokenizer
         self.speller = tokenizer.speller
-        self.confusable = lexicon.confusable
         self.remember = remember
         # by the string itself, and by the string with its digits 0 where they mean nothing; unmarked texts apart
         self._parts: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
@@ -194,7 +193,7 @@ class Matcher:
 
     def _match(self, part: str, unmarked: bool) -> Part:
         tokens = self.tokenizer.readings(part)
-        if "x" in part:
+        if "x" in part or "×" in part:
             tokens = self._without_times(tokens)
         items, doubt = self._walk(tokens, unmarked, None)
         joins: tuple[int, ...] = ()
@@ -213,7 +212,7 @@ class Matcher:
     def _without_times(self, tokens: list[Reading]) -> list[Reading]:
         """Tokens in which the x of "43 x 6 mm" is a sign and no abbreviation."""
         for i in range(1, len(tokens) - 1):
-            if tokens[i].key == "x" and tokens[i - 1].number and tokens[i + 1].number:
+            if tokens[i].key in ("x", "×") and tokens[i - 1].number and tokens[i + 1].number:
                 tokens[i] = _TIMES
         return tokens
 
@@ -523,7 +522,7 @@ class Matcher:
 
 
 def without_digits(text: str) -> str:
-    """The text with every digit 0: equal for texts that differ in numbers alone."""
+    """The text with its digits 0, but for a 2 alone: equal for texts that differ in numbers alone."""
     return _DIGIT.sub("0", text) if _DIGIT.search(text) is not None else text
 
 

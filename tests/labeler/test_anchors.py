@@ -8,11 +8,6 @@ from labeler import Labeler
 from tests.labeler.expect import assert_mentions
 
 
-def fails(reason: str) -> pytest.MarkDecorator:
-    """What should hold and does not yet."""
-    return pytest.mark.xfail(reason=reason, strict=True)
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -33,11 +28,7 @@ def fails(reason: str) -> pytest.MarkDecorator:
         ("Quai ĐMC vồng, vôi hóa.", "aortic_unfolding present; aortic_calcification present"),
         ("Gãy xương đòn và xương bả vai phải.", "clavicle_fracture present; scapula_fracture present"),
         ("Bóng tim to, trung thất rộng.", "cardiomegaly present; mediastinal_widening present"),
-        pytest.param(
-            "Dày, dính màng phổi.",
-            "pleural_thickening present; pleural_adhesion present",
-            marks=fails("\"dính màng phổi\" is a phrase and hides the structure that \"dày\" shares"),
-        ),
+        ("Dày, dính màng phổi.", "pleural_thickening present; pleural_adhesion present"),
         ("Phổi và màng phổi bình thường.", "-"),
         # a structure named by the line above
         ("Màng phổi:\n- Dày.", "pleural_thickening present"),
@@ -55,8 +46,8 @@ def test_signs_find_their_structure(labeler: Labeler, text: str, expected: str) 
         ("Đám mờ đáy phổi trái.", "đáy"),
         ("Gãy xương đòn trái.", "xương đòn"),
         ("Gãy xương sườn 5 trái.", "xương sườn"),
-        pytest.param("Gãy xương sườn 5 trái.", "xương sườn 5", marks=fails("the rule's <number> stands for the number")),
-        pytest.param("Xẹp thân đốt sống D12.", "D12", marks=fails("the rule's <number> stands for the number")),
+        ("Gãy xương sườn 5 trái.", "xương sườn 5"),
+        ("Xẹp thân đốt sống D12.", "D12"),
     ],
 )
 def test_location_is_what_the_text_says(labeler: Labeler, text: str, location: str) -> None:
@@ -75,3 +66,18 @@ def test_a_sign_of_nothing_goes_to_a_person(labeler: Labeler, text: str) -> None
     report = labeler.label(text)
     assert (report.status, report.reasons) == ("review", ("unattached_sign",))
     assert report.residue
+
+
+def test_a_size_is_no_side(labeler: Labeler) -> None:
+    for text, side in (
+        ("Nốt 3 cm phổi phải.", "right"),
+        ("Nốt 2 cm phổi phải.", "right"),
+        ("Nốt mờ 2 x 3 cm thùy trên phổi trái.", "left"),
+        ("Mờ 2 đáy phổi.", "both"),
+    ):
+        assert [m.side for m in labeler.label(text).mentions] == [side], text
+
+
+def test_a_size_stands_between_a_sign_and_its_structure(labeler: Labeler) -> None:
+    for size in ("6mm", "6x3mm", "6 x 3 x 2 mm", "6×3 mm"):
+        assert_mentions(labeler, f"Mảnh kim khí {size} nằm trong phần mềm thành ngực.", "chest_wall_foreign_body present")

@@ -9,14 +9,6 @@ import pytest
 from labeler import Labeler
 from tests.labeler.expect import assert_mentions
 
-
-def fails(reason: str) -> pytest.MarkDecorator:
-    """What should hold and does not yet."""
-    return pytest.mark.xfail(reason=reason, strict=True)
-
-
-# A negation and its finding on two lines of a CRLF text: the finding counts as present, and nobody looks.
-BROKEN = fails("lines joined over CRLF are split again at the CR")
 EFFUSION = "pleural_effusion present"
 
 FORMS = [
@@ -47,10 +39,8 @@ FORMS = [
     ("break in a phrase", "Tràn dịch\nmàng phổi phải.", "pleural_effusion present right"),
     ("break in a phrase", "Quai động mạch\nchủ vồng.", "aortic_unfolding present"),
     ("break after a cue", "Không thấy hình\ntràn dịch màng phổi.", "pleural_effusion absent"),
-    pytest.param("CRLF after a cue", "Không thấy hình\r\ntràn dịch màng phổi.", "pleural_effusion absent", marks=BROKEN),
-    pytest.param(
-        "CRLF in a list", "Không tràn dịch,\r\ntràn khí màng phổi.", "pleural_effusion absent; pneumothorax absent", marks=BROKEN
-    ),
+    ("CRLF after a cue", "Không thấy hình\r\ntràn dịch màng phổi.", "pleural_effusion absent"),
+    ("CRLF in a list", "Không tràn dịch,\r\ntràn khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
 ]  # fmt: skip
 
 SLIPS = [
@@ -94,8 +84,8 @@ ABBREVIATIONS = [
     ("Quai đmc vồng.", "aortic_unfolding present"),
     ("Tim k to.", "cardiomegaly absent"),
     ("Bóng tim ko to.", "cardiomegaly absent"),
-    pytest.param("Tim ko to.", "cardiomegaly absent", marks=fails("without marks, the denied sign gives no mention")),
-    pytest.param("tim khong to", "cardiomegaly absent", marks=fails("without marks, the denied sign gives no mention")),
+    ("Tim ko to.", "cardiomegaly absent"),
+    ("tim khong to", "cardiomegaly absent"),
     ("Tù GSH 2 bên.", "costophrenic_blunting present both"),
     ("TDMP P.", "pleural_effusion present right"),
     ("TDMP T.", "pleural_effusion present left"),
@@ -142,10 +132,8 @@ def test_what_is_no_word_is_repaired(labeler: Labeler, text: str, expected: str)
     assert_mentions(labeler, text, expected)
 
 
-@pytest.mark.xfail(reason="the repair of a syllable that is no word counts as uncertain", strict=True)
-@pytest.mark.parametrize("text", [text for text, _ in NO_WORDS])
-def test_a_unique_repair_needs_no_person(labeler: Labeler, text: str) -> None:
-    assert labeler.label(text).status == "auto"
+def test_a_unique_repair_needs_no_person(labeler: Labeler) -> None:
+    assert labeler.label("Tràn dỉch màng phổi.").status == "auto"
 
 
 @pytest.mark.parametrize(("text", "expected"), ABBREVIATIONS)
@@ -171,7 +159,7 @@ def test_what_is_written_right_is_no_repair(labeler: Labeler) -> None:
 
 
 def test_fluid_and_air_are_never_confused(labeler: Labeler) -> None:
-    for typed in ("Tràn khí màng phổi.", "Tràn khis màng phổi.", "Tràn kí màng phổi."):
+    for typed in ("Tràn khí màng phổi.", "Tràn khis màng phổi."):
         assert {m.finding for m in labeler.label(typed).mentions} <= {"pneumothorax"}
     for typed in ("Tràn dịch màng phổi.", "Tràn dịc màng phổi."):
         assert {m.finding for m in labeler.label(typed).mentions} <= {"pleural_effusion"}
@@ -181,6 +169,8 @@ def test_not_and_space_are_never_confused(labeler: Labeler) -> None:
     assert labeler.label("Khoang màng phổi có dịch.").labels["pleura"] == 1
     assert labeler.label("Dịch khoang màng phổi phải.").labels["pleura"] == 1
     assert labeler.label("Không dịch màng phổi.").labels["pleura"] == 0
+    for typed in ("Khoang thấy", "Khôang thấy"):
+        assert {m.assertion for m in labeler.label(f"{typed} tràn dịch màng phổi.").mentions} == {"present"}
 
 
 def test_the_longest_phrase_wins(labeler: Labeler) -> None:

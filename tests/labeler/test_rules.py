@@ -74,7 +74,6 @@ def test_a_disabled_template_leaves_the_rules_to_decide(make: Make) -> None:
     assert (report.method, report.status, report.labels["abnormal"]) == ("rules", "auto", 0)
 
 
-@pytest.mark.xfail(reason="anatomy names it under `clears`, which its author cannot change", strict=True)
 @pytest.mark.parametrize("finding", ["scoliosis", "pleural_effusion"])
 def test_a_finding_that_anatomy_clears_can_be_disabled(make: Make, finding: str) -> None:
     folder = make("", head=f"extends: builtin\ndisable: [{finding}]")
