@@ -71,7 +71,7 @@ def _must_find(report: LabeledReport, finding: str) -> str | None:
         if got:
             return f"gives {finding} as {' and '.join(dict.fromkeys(got))}, not as present"
         return f"does not give {finding}; it gives {_findings(report)}"
-    if "residue" in report.reasons:
+    if report.residue:
         return f"gives {finding}, but is not understood wholly: {_residue(report)}"
     return None
 
@@ -86,7 +86,7 @@ def _must_not_find(report: LabeledReport, finding: str) -> str | None:
 def _must_be_normal(report: LabeledReport) -> str | None:
     if any(report.labels.values()):
         return f"must be normal, but gives {_findings(report)}"
-    if "residue" in report.reasons:
+    if report.residue:
         return f"is not understood wholly: {_residue(report)}"
     return None
 
@@ -102,7 +102,7 @@ def _must_assert(report: LabeledReport, assertion: str) -> str | None:
     got = [m.assertion for m in report.mentions]
     if shown is not None and shown not in got:
         return f"must show something {shown}, but gives {_findings(report)}"
-    if "residue" in report.reasons:
+    if report.residue:
         return f"is not understood wholly: {_residue(report)}"
     return None
 

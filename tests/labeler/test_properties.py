@@ -140,10 +140,11 @@ def test_naughty_strings(labeler: Labeler, text: str) -> None:
     assert set(labeler.label(text).labels.values()) <= {0, 1}
 
 
-@given(reports, st.integers(1, 9), st.integers(1, 9))
-def test_digits_that_mean_nothing_are_not_mixed_up(labeler: Labeler, lines: list[str], a: int, b: int) -> None:
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_digits_that_mean_nothing_are_not_mixed_up(labeler: Labeler, forgetful: Labeler, a: int, b: int) -> None:
     """Lines that differ in digits alone share their analysis only where digits mean nothing."""
     for line in (
         f"Bóng tim, chỉ số tim ngực 0,{a}{b}.", f"Phim {a} bên mờ.", f"ILO: {a % 4}/{b % 4}.", f"Dải xơ {a}/3 dưới phổi phải.",
+        f"Nốt {a} cm phổi phải.", f"Mờ {a} đáy phổi.",
     ):  # fmt: skip
-        assert labeler.label(line).to_dict() == Labeler(labeler.rules, remember=False).label(line).to_dict()
+        assert labeler.label(line).to_dict() == forgetful.label(line).to_dict()
