@@ -7,6 +7,7 @@ put together once.  What callers get is immutable and may be shared between equa
 from __future__ import annotations
 
 import gc
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,7 @@ NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could no
 
 
 NO_TEMPLATE = "<not in a template>"
+_ANY_DIGIT = re.compile(r"\d")
 _NO_REASONS: frozenset[str] = frozenset()
 _NOTHING: frozenset[Said] = frozenset()
 
@@ -370,7 +372,7 @@ class Labeler:
         tokens = parts[0].tokens
         if entry.key != NO_TEMPLATE and tokens and (entry.key or tokens[0].key in self._template_openings):
             words = template_words([token for part in parts for token in part.tokens])
-            if self._digits_in_templates is False and any(ch.isdigit() for ch in words):
+            if self._digits_in_templates is False and _ANY_DIGIT.search(words):
                 words = NO_TEMPLATE
         entry.add(verdict, words)
         entry.in_template = entry.key in self._template_lines
