@@ -11,6 +11,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 import unicodedata
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -144,7 +145,12 @@ def main() -> NoReturn:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), _stop)
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > 128 and threading.active_count() > 1:
+            os._exit(end.code)  # all is tidied up; a worker pool that hangs must not hold the end back
+        raise
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

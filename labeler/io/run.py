@@ -277,11 +277,11 @@ class Run:
             ) from None
         except BaseException:
             for process in list((getattr(pool, "_processes", None) or {}).values()):
-                process.terminate()
+                process.kill()
             # the pool's thread notices and ends; at interpreter exit it would be woken over a pipe it is closing
             manager = getattr(pool, "_executor_manager_thread", None)
             if manager is not None:
-                manager.join(timeout=10)
+                manager.join(timeout=5)
             raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
