@@ -15,7 +15,7 @@ from typing import Any
 from labeler import schema
 from labeler.patterns import PatternError, Words, expand, split_sign, word_key, words_of
 from labeler.rules import Located, Problem, RuleSet, RuleSetError, nearest
-from labeler.text import display, skeleton
+from labeler.text import display, normalize, skeleton
 
 LEAF = ""  # key of a trie node under which its Unit stands
 Node = dict[str, Any]
@@ -424,6 +424,4 @@ class Lexicon:
 
 def template_key(text: str) -> str:
     """What two descriptions must share to be the same template: their words and numbers, in order."""
-    from labeler.text import normalize
-
     return " ".join(words_of(normalize(text).text))

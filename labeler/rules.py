@@ -194,7 +194,7 @@ class _Reader:
         for i, name in enumerate(info.disable):
             if name not in known:
                 line, column = self._info_places.get(("disable", i), (1, 1))
-                message = f"disable: no entry {name!r} in the set it extends{_nearest(name, known)}"
+                message = f"disable: no entry {name!r} in the set it extends{nearest(name, known)}"
                 self.problems.append(Problem(_shown(file), line, column, message))
 
     def _document(self, file: Path, layer: str, entries: dict[str, dict[str, Located[Any]]], digest: Any) -> None:
@@ -207,7 +207,7 @@ class _Reader:
         for kind, items in data.items():
             line, column = places.get((kind,), (1, 1))
             if kind not in schema.KINDS:
-                message = f"unknown key {kind!r}{_nearest(kind, schema.KINDS)}"
+                message = f"unknown key {kind!r}{nearest(kind, schema.KINDS)}"
                 self.problems.append(Problem(_shown(file), line, column, message))
                 continue
             if not isinstance(items, list):
@@ -339,7 +339,8 @@ def _shown(file: Path) -> str:
     return f"rules/{file.name}" if file.parent == builtin_path() else str(file)
 
 
-def _nearest(name: str, choices: Any) -> str:
+def nearest(name: str, choices: Any) -> str:
+    """`; did you mean 'x'?` for the closest choice, or the choices when they are few."""
     near = get_close_matches(name, list(choices), n=1, cutoff=0.5)
     return (
         f"; did you mean {near[0]!r}?"
@@ -350,22 +351,17 @@ def _nearest(name: str, choices: Any) -> str:
     )
 
 
-def nearest(name: str, choices: Any) -> str:
-    """`; did you mean 'x'?` for the closest choice, or the choices when they are few."""
-    return _nearest(name, choices)
-
-
 def _explain(detail: Any, loc: tuple[str | int, ...], model: type[Any]) -> str:
     name = next((str(part) for part in reversed(loc) if isinstance(part, str)), "entry")
     kind = detail["type"]
     if kind == "extra_forbidden":
         fields = [f.alias or n for n, f in model.model_fields.items()]
-        return f"unknown key {name!r}{_nearest(name, fields)}"
+        return f"unknown key {name!r}{nearest(name, fields)}"
     if kind == "missing":
         return f"the key {name!r} is missing"
     if kind == "literal_error":
         choices = [c.strip("' ") for c in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return f"{name}: {detail['input']!r} is not a valid choice{_nearest(str(detail['input']), choices)}"
+        return f"{name}: {detail['input']!r} is not a valid choice{nearest(str(detail['input']), choices)}"
     if kind in ("tuple_type", "list_type"):
         return f"{name} must be a list: [ ... ] or lines led by dashes"
     if kind == "string_pattern_mismatch":

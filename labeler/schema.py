@@ -6,35 +6,29 @@ All scalars reach these models as strings (`no` stays a word, 18.0120 stays a co
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Pattern = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
-CHEXPERT = (
-    "No Finding", "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation",
-    "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture", "Support Devices",
-)  # fmt: skip
-VINDR_LOCAL = (
-    "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Clavicle fracture", "Consolidation", "Edema",
-    "Emphysema", "Enlarged PA", "ILD", "Infiltration", "Lung Opacity", "Lung cavity", "Lung cyst", "Mediastinal shift",
-    "Nodule/Mass", "Pleural effusion", "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "Rib fracture",
-    "Other lesion",
-)  # fmt: skip
-VINDR_GLOBAL = ("COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other diseases", "No finding")
-
 ChexpertName = Literal[
     "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia",
     "Atelectasis", "Pneumothorax", "Pleural Effusion", "Pleural Other", "Fracture", "Support Devices",
 ]  # fmt: skip
-VindrName = Literal[
+VindrLocalName = Literal[
     "Aortic enlargement", "Atelectasis", "Calcification", "Cardiomegaly", "Clavicle fracture", "Consolidation", "Edema",
     "Emphysema", "Enlarged PA", "ILD", "Infiltration", "Lung Opacity", "Lung cavity", "Lung cyst", "Mediastinal shift",
     "Nodule/Mass", "Pleural effusion", "Pleural thickening", "Pneumothorax", "Pulmonary fibrosis", "Rib fracture",
-    "Other lesion", "COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other diseases",
+    "Other lesion",
 ]  # fmt: skip
+VindrGlobalName = Literal["COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other diseases"]
+VindrName = Literal[VindrLocalName, VindrGlobalName]
+
+CHEXPERT = ("No Finding", *get_args(ChexpertName))
+VINDR_LOCAL = get_args(VindrLocalName)
+VINDR_GLOBAL = (*get_args(VindrGlobalName), "No finding")
 
 
 class Strict(BaseModel):
@@ -101,7 +95,6 @@ class Finding(Entry):
     phrases: tuple[Pattern, ...] = ()
     measure: Measure | None = None
     generic: bool = False
-    variant: bool = False
     examples: tuple[str, ...] = ()
     not_examples: tuple[str, ...] = Field(default=(), alias="not")
 
