@@ -99,24 +99,31 @@ class Group(click.Group):
 
 
 class LazyGroup(Group):
-    """The top group: it knows what its commands are called and imports the one that is used."""
+    """A group that knows what its commands are called and imports the one that is used.
+
+    `lazy` has for each name the module, the command's name there and a summary.
+    """
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str, str]], **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.lazy = lazy
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of their use."""
-        return list(COMMANDS)
+        return list(self.lazy)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """Import a command."""
-        if name not in COMMANDS:
+        if name not in self.lazy:
             return None
-        module, attribute, _ = COMMANDS[name]
+        module, attribute, _ = self.lazy[name]
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.lazy.items()])
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
@@ -127,7 +134,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings=CONTEXT)
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )

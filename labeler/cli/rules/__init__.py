@@ -1,0 +1,32 @@
+"""vnlabel rules: a file for each command, imported when it is used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labeler.cli.base import CONTEXT, LazyGroup
+
+if TYPE_CHECKING:
+    from labeler.rules import Problem
+
+COMMANDS = {
+    "check": ("labeler.cli.rules.check", "check", "Name everything that is wrong with a rule set."),
+    "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
+def rules() -> None:
+    """Check and test a rule set.
+
+    \b
+    Example:
+      vnlabel rules check --rules my_hospital
+    """
+
+
+def as_dict(problem: Problem) -> dict[str, str | int]:
+    """A problem as --json prints it."""
+    return {"file": problem.file, "line": problem.line, "column": problem.column, "message": problem.message}
