@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -168,6 +169,10 @@ class Labeler:
     """
 
     def __init__(self, rules: RuleSet, *, remember: bool = True) -> None:
+        with _uncollected():
+            self._build(rules, remember)
+
+    def _build(self, rules: RuleSet, remember: bool) -> None:
         self.rules = rules
         self.lexicon = Lexicon.build(rules)
         self.classes = rules.classes
@@ -189,9 +194,6 @@ class Labeler:
         self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
-        # Rules live as long as the process: the collector need not walk them again and again.
-        gc.collect()
-        gc.freeze()
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
 
     @classmethod
@@ -511,6 +513,19 @@ class Labeler:
             where, _, rule = normal[0]
             return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
         return Because(0, "not mentioned")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Rules live as long as the process: the collector need not walk them, neither while they are made nor later."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if collecting:
+            gc.enable()
 
 
 def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:

@@ -8,6 +8,7 @@ once per rule set; everything a report can say is looked up in it, exactly or th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -122,6 +123,7 @@ class Lexicon:
         self.confusable: set[frozenset[str]] = set()
         self.vocabulary: set[str] = set()
         self.follows: set[tuple[str, str]] = set()
+        self._units: dict[Words, Unit] = {}
         self._phrases: dict[str, list[Words]] = {}
         self._structure_of: dict[Words, str] = {}
         self._compile()
@@ -141,23 +143,11 @@ class Lexicon:
 
     def find(self, words: Words) -> Unit | None:
         """The unit of exactly these words."""
-        node: Node | None = self.trie
-        for word in words:
-            node = node.get(word) if node is not None else None
-        unit: Unit | None = node.get(LEAF) if node is not None else None
-        return unit
+        return self._units.get(words)
 
-    def units(self) -> list[Unit]:
+    def units(self) -> Iterable[Unit]:
         """All units."""
-        out: list[Unit] = []
-        stack: list[Node] = [self.trie]
-        while stack:
-            for key, child in stack.pop().items():
-                if key == LEAF:
-                    out.append(child)
-                else:
-                    stack.append(child)
-        return out
+        return self._units.values()
 
     # compilation, in the order in which entries refer to one another
 
@@ -201,10 +191,11 @@ class Lexicon:
         for unit in self.units():
             if unit.alone is not None and unit.alone.finding is None and unit.cue is None:
                 unit.denies = any(self._is_denial(unit.words[:i]) for i in range(1, len(unit.words)))
+            self._plant(unit)
 
     def _unglue(self) -> None:
         """Take out phrases that only put a sign after its structure ("tim to"): apart they can be denied, sided, shared."""
-        for unit in self.units():
+        for unit in list(self.units()):
             alone = unit.alone
             if alone is None or alone.finding is None or unit.above is not None or unit.beside:
                 continue
@@ -216,13 +207,16 @@ class Lexicon:
                 if sense is not None and sense.finding == alone.finding:
                     unit.alone = None
             if unit.alone is None and unit.structure is None and unit.cue is None and unit.role is None:
-                self._remove(unit)
+                del self._units[unit.words]
 
-    def _remove(self, unit: Unit) -> None:
+    def _plant(self, unit: Unit) -> None:
         node = self.trie
         for word in unit.words:
-            node = node[word]
-        del node[LEAF]
+            below = node.get(word)
+            if below is None:
+                below = node[word] = {}
+            node = below
+        node[LEAF] = unit
 
     def _is_denial(self, words: Words) -> bool:
         unit = self.find(words)
@@ -380,12 +374,9 @@ class Lexicon:
         return list(found)
 
     def _unit(self, words: Words) -> Unit:
-        node = self.trie
-        for word in words:
-            node = node.setdefault(word, {})
-        unit: Unit | None = node.get(LEAF)
+        unit = self._units.get(words)
         if unit is None:
-            unit = node[LEAF] = Unit(words)
+            unit = self._units[words] = Unit(words)
             self._learn(words)
         return unit
 

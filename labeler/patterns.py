@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import product
+from functools import lru_cache
+from itertools import chain, product
 
 from labeler.text import canonical
 
@@ -75,6 +76,7 @@ def words_of(text: str) -> Words:
     return tuple(out)
 
 
+@lru_cache(1 << 16)
 def word_key(word: str) -> str:
     """Canonical form of one word; a single capital K or M stays apart from k (không) and m (metre)."""
     if word in ("K", "M"):
@@ -90,7 +92,8 @@ class _Parser:
         self.resolve = resolve
         self.tokens: list[tuple[str, str, int]] = []
         at = 0
-        while pattern[at:].strip():
+        end = len(pattern.rstrip())
+        while at < end:
             m = _TOKEN.match(pattern, at)
             if m is not None and m.group("op") in (",", ";"):
                 raise PatternError("a phrase never runs over a comma: write two, or put the words in one order", m.start("op"))
@@ -150,7 +153,7 @@ class _Parser:
             size *= len(parts[-1])
             if size > MAX_EXPANSIONS:
                 raise PatternError(f"the pattern stands for more than {MAX_EXPANSIONS} phrases: split it", column)
-        return [tuple(word for piece in choice for word in piece) for choice in product(*parts)]
+        return [tuple(chain.from_iterable(choice)) for choice in product(*parts)]
 
     def _bracket(self, closing: str, column: int) -> list[Words]:
         inner = self._alternatives()

@@ -38,8 +38,11 @@ class Tokenizer:
         """Read words ahead, as they are and as sentences begin with them."""
         for word in words:
             for chunk in (word, word.capitalize()):
-                for end in ("", ",", "."):
-                    self._chunk(chunk + end)
+                readings, spans = self._chunk(chunk)
+                if len(readings) == 1:
+                    length = len(chunk)
+                    for end in (",", "."):
+                        self._chunks[chunk + end] = (*readings, self._sign(end)), (*spans, (length, length + 1))
 
     def tokenize(self, text: str) -> list[Token]:
         """All tokens in order."""
