@@ -260,7 +260,7 @@ class _Reader:
             quoted = node.style in ("'", '"')
             if quoted:
                 places[path] = (mark.line + 1, mark.column + 2)
-            return None if node.value in ("", "~", "null") and not quoted and node.style is None else str(node.value)
+            return None if node.value in ("", "~", "null") and not node.style else str(node.value)
         if isinstance(node, SequenceNode):
             return [self._plain(child, (*path, i), places, file) for i, child in enumerate(node.value)]
         assert isinstance(node, MappingNode)

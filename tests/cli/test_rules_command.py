@@ -204,7 +204,7 @@ def test_an_unknown_command_names_the_nearest(args: list[str], message: str) -> 
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("args", [[], ["label"], ["explain"], ["rules"], ["rules", "check"], ["rules", "test"]])
+@pytest.mark.parametrize("args", [[], ["label"], ["explain"], ["rules"], ["rules", "check"], ["rules", "test"], ["rules", "schema"]])
 def test_every_command_has_help_with_an_example(args: list[str]) -> None:
     result = vnlabel(*args, "--help")
     assert result.exit_code == 0

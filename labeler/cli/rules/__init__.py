@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "check": ("labeler.cli.rules.check", "check", "Name everything that is wrong with a rule set."),
     "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
+    "schema": ("labeler.cli.rules.schema", "schema", "Write the JSON Schema of rule files, for editors."),
 }
 
 
