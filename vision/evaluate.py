@@ -239,9 +239,7 @@ def evaluate(
     split = split or next((s for s in ("test", "valid", "all", "train") if len(table.where(s))), "test")
     tuned = thresholds if isinstance(thresholds, str) else None
     for wanted in filter(None, (split, tuned)):
-        if not len(table.where(wanted)):
-            there = ", ".join(sorted(set(table.splits.tolist())))
-            raise InputError(f"{table.source}:1:1: no {wanted} rows, splits there are {there}")
+        _require(table, wanted)
     if tuned == split:
         raise InputError(
             f"--thresholds {tuned}: chosen on the split that is reported, another split or a number is needed"
@@ -249,8 +247,7 @@ def evaluate(
     problems = list(table.refused)
     cuts = np.full(len(table.classes), float(thresholds) if tuned is None else 0.5)
     if tuned is not None:
-        chosen_on, scores, bad = _scored(source, table.take(table.where(tuned)), batch_size, accelerator)
-        cuts = metrics.best_thresholds(chosen_on.targets, scores)
+        cuts, bad = choose_thresholds(source, table, tuned, batch_size=batch_size, accelerator=accelerator)
         problems += bad
     reported, scores, bad = _scored(source, table.take(table.where(split)), batch_size, accelerator)
     problems += bad
@@ -273,6 +270,21 @@ def evaluate(
         notes=_notes(source, split, tuned, float(cuts[0]), n, groups is not None),
     )
     return evaluation, problems
+
+
+def choose_thresholds(
+    source: Source, table: LabelTable, split: str, *, batch_size: int = 32, accelerator: str = "auto"
+) -> tuple[Array, list[Problem]]:
+    """The thresholds (C,) of the highest F1 on `split`, and the films that could not be scored."""
+    _require(table, split)
+    chosen_on, scores, problems = _scored(source, table.take(table.where(split)), batch_size, accelerator)
+    return metrics.best_thresholds(chosen_on.targets, scores), problems
+
+
+def _require(table: LabelTable, split: str) -> None:
+    if not len(table.where(split)):
+        there = ", ".join(sorted(set(table.splits.tolist())))
+        raise InputError(f"{table.source}:1:1: no {split} rows, splits there are {there}")
 
 
 def _macro_interval(point: Array, drawn: Array) -> Interval:

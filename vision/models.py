@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -43,6 +44,12 @@ class Checkpoint:
     weights: dict[str, Tensor]
     about: dict[str, Any]
 
+    @property
+    def thresholds(self) -> list[float]:
+        """One a class: those it was exported with, else the one that chose the checkpoint."""
+        given = self.about.get("thresholds", self.about.get("threshold", 0.5))
+        return list(given) if isinstance(given, list) else [float(given)] * len(self.spec.classes)
+
     def build(self) -> nn.Module:
         """The model, in evaluation mode, on the CPU."""
         model = create(self.spec.model, len(self.spec.classes), self.spec.size)
@@ -58,7 +65,7 @@ class Checkpoint:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """A checkpoint of `vnvision train`.
+    """A checkpoint of `vnvision train`, or what `vnvision export` made of one as safetensors.
 
     Raises:
         InputError: no such file, or not one of ours.
@@ -171,7 +178,7 @@ def _quick_to_fail() -> Iterator[None]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         if path.suffix == ".safetensors":
-            return dict(load_file(path))
+            return _exported(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"{path}:1:1: no such file, a checkpoint or state dict is needed") from None
@@ -185,6 +192,19 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(content, Mapping):
         raise InputError(f"{path}:1:1: holds a {type(content).__name__}, a checkpoint or state dict is needed")
     return dict(content)
+
+
+def _exported(path: Path) -> dict[str, Any]:
+    """Weights, and with them whatever `vision.export` put into the file's metadata."""
+    weights = dict(load_file(path))
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+    if not {"model", "classes", "thresholds", "size", "mean", "std"} <= set(metadata):
+        return weights
+    numbers = {"size": int(metadata["size"]), "mean": float(metadata["mean"]), "std": float(metadata["std"])}
+    about = {**json.loads(metadata.get("about", "{}")), "thresholds": json.loads(metadata["thresholds"])}
+    spec = {"model": metadata["model"], "classes": json.loads(metadata["classes"]), **numbers}
+    return {"spec": spec, "model": weights, "about": about}
 
 
 def _state_dict(content: dict[str, Any], source: str) -> dict[str, Tensor]:

@@ -30,6 +30,19 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return draw_dataset(tmp_path_factory.mktemp("films"), 60, size=64)
 
 
+@pytest.fixture(scope="session")
+def small_run(films: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run on these films."""
+    from vision.config import TrainConfig
+    from vision.train import train
+
+    out = tmp_path_factory.mktemp("runs") / "small"
+    values = {"model": "test_resnet", "init": "random", "size": 32, "batch_size": 8, "steps": 20, "valid_every": 10}
+    values |= {"labels": films, "accelerator": "cpu", "loss": "bce"}
+    train(TrainConfig.model_validate(values), out, say=lambda _: None)
+    return out
+
+
 @pytest.fixture
 def vnvision(capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
     """The command: arguments to exit code, stdout and stderr."""

@@ -1,0 +1,107 @@
+"""Commands that train: `train`, `sweep`, `bench`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vision.cli.base import READ, accelerator_option, allow_refused_option, cli, json_option, say, settings_option
+from vision.errors import InputError
+
+
+@cli.command()
+@click.option("--labels", type=READ, help="CSV with an image column and classes of 0, 1, -1 or blank.")
+@click.option("--images", type=READ, help="Folder the image column is relative to; the CSV's own by default.")
+@click.option("-o", "--out", type=READ, required=True, help="Folder of the run; a run that lies there is continued.")
+@click.option("--config", type=READ, help="YAML configuration; options and --set go over it.")
+@settings_option
+@click.option("--model", help="resnet50, densenet121, inception_v3, efficientnet_b2 or any timm name.")
+@click.option("--init", metavar="random|imagenet|FILE", help="Weights to begin with.")
+@click.option("--loss", type=click.Choice(["bce", "asl", "dbl"]))
+@click.option("--size", type=int, help="Side of the films in pixels.")
+@click.option("--batch-size", type=int, help="Films of one optimiser step.")
+@click.option("--epochs", type=int)
+@click.option("--lr", type=float, help="Highest learning rate.")
+@click.option("--classes", help="Class columns, with commas.")
+@click.option("--status", help="Values of the column status that are used, with commas: auto,reviewed.")
+@click.option("--uncertain", type=click.Choice(["ones", "zeros", "ignore"]), help="What -1 means.")
+@click.option("--save-every", type=int, help="Steps between saved states; each validation by default.")
+@click.option("--seed", type=int)
+@click.option("--precision", type=click.Choice(["32", "bf16"]))
+@click.option("--devices", type=int, help="GPUs, or ranks on the CPU.")
+@allow_refused_option
+def train(out: Path, config: Path | None, settings: Sequence[str], allow_refused: bool, **options: Any) -> None:
+    """Train a model; the paper's settings are the defaults.
+
+    A killed run is continued by the same command, or by `vnvision train -o RUN` alone.
+    """
+    from vision.config import apply_settings, parse_yaml, validate
+    from vision.train import train as run
+
+    saved = out / "config.yaml"
+    given = {key: value for key, value in options.items() if value is not None}
+    for key in ("classes", "status"):
+        if key in given:
+            given[key] = [name.strip() for name in given[key].split(",")]
+    source = config or (saved if saved.exists() and "labels" not in given else None)
+    values = apply_settings({**(parse_yaml(source) if source else {}), **given}, settings)
+    if "labels" not in values:
+        raise InputError("--labels: missing, a CSV of labels is needed")
+    best = run(validate(values, str(source or "options")), out, allow_refused=allow_refused, say=say)
+    click.echo(best)
+
+
+@cli.command()
+@click.argument("file", type=READ)
+@click.option("-o", "--out", type=READ, required=True, help="Folder of the runs; what is finished is not done again.")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A key of the base, pretrain.KEY of that.")
+@accelerator_option
+@allow_refused_option
+def sweep(file: Path, out: Path, settings: Sequence[str], accelerator: str, allow_refused: bool) -> None:
+    """Train and measure a grid of configurations, and write it as one of the paper's tables.
+
+    FILE is a YAML file, or table4 or table5 for the shipped ones.
+    """
+    from vision.sweep import sweep as run
+
+    click.echo(run(file, out, settings, accelerator=accelerator, allow_refused=allow_refused, say=say))
+
+
+@cli.command()
+@click.option("--model", default="efficientnet_b2", show_default=True)
+@click.option("--size", type=int, default=768, show_default=True)
+@click.option("--batch-size", type=int, default=16, show_default=True)
+@settings_option
+@click.option("--steps", type=click.IntRange(1), default=10, show_default=True, help="Optimiser steps of one timing.")
+@click.option("--rounds", type=click.IntRange(1), default=5, show_default=True, help="Timings, of which the median.")
+@click.option("--films", type=click.IntRange(1), default=256, show_default=True, help="Films in the drawn set.")
+@click.option("--gains/--no-gains", default=True, help="Also channels_last, bf16, fused Adam, torch.compile, each.")
+@json_option
+def bench(
+    model: str, size: int, batch_size: int, settings: Sequence[str], steps: int, rounds: int, films: int, gains: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Images per second of training, against the model alone in the same run."""
+    from vision.bench import bench as run
+    from vision.config import apply_settings, validate
+    from vision.models import resolve
+
+    values = {"labels": ".", "model": resolve(model), "size": size, "batch_size": batch_size}
+    config = validate(apply_settings(values, settings), "options")
+    result = run(config, steps=steps, rounds=rounds, films=films, gains=gains)
+    if as_json:
+        click.echo(json.dumps(result, indent=2))
+        return
+
+    def shown(value: object) -> str:
+        return str(value) if not isinstance(value, float) else f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+    gained = result.pop("gains", {})
+    for key, value in result.items():
+        click.echo(f"{key.replace('_', ' '):36} {shown(value)}")
+    for key, value in gained.items():
+        click.echo(f"{f'gain of {key}':36} {f'{value:.2f} times' if isinstance(value, float) else value}")
