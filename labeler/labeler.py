@@ -222,6 +222,12 @@ class Labeler:
         for text in texts:
             yield label(text)
 
+    def forget(self) -> None:
+        """Drop all that was remembered of lines and reports, and with it what would keep this labeler from being freed."""
+        self._reports.clear()
+        self._verdicts.clear()
+        self._forget()
+
     @cached_property
     def nlp(self) -> Language:
         """The same engine as a spaCy `Language` of registered components."""

@@ -123,7 +123,7 @@ class Lexicon:
         self.confusable: set[frozenset[str]] = set()
         self.vocabulary: set[str] = set()
         self.follows: set[tuple[str, str]] = set()
-        self._units: dict[Words, Unit] = {}
+        self.by_words: dict[Words, Unit] = {}
         self._phrases: dict[str, list[Words]] = {}
         self._structure_of: dict[Words, str] = {}
         self._compile()
@@ -143,11 +143,22 @@ class Lexicon:
 
     def find(self, words: Words) -> Unit | None:
         """The unit of exactly these words."""
-        return self._units.get(words)
+        return self.by_words.get(words)
 
     def units(self) -> Iterable[Unit]:
         """All units."""
-        return self._units.values()
+        return self.by_words.values()
+
+    def opens(self, words: Words) -> bool:
+        """Whether some phrase begins with these words."""
+        node: Node | None = self.trie
+        for word in words:
+            node = node.get(word) if node is not None else None
+        return node is not None
+
+    def shorts_of(self, word: str) -> list[str]:
+        """Abbreviations with a meaning that holds a word."""
+        return [short for short, means in self.abbreviations.items() if any(word in words for words in means)]
 
     # compilation, in the order in which entries refer to one another
 
@@ -207,7 +218,7 @@ class Lexicon:
                 if sense is not None and sense.finding == alone.finding:
                     unit.alone = None
             if unit.alone is None and unit.structure is None and unit.cue is None and unit.role is None:
-                del self._units[unit.words]
+                del self.by_words[unit.words]
 
     def _plant(self, unit: Unit) -> None:
         node = self.trie
@@ -374,9 +385,9 @@ class Lexicon:
         return list(found)
 
     def _unit(self, words: Words) -> Unit:
-        unit = self._units.get(words)
+        unit = self.by_words.get(words)
         if unit is None:
-            unit = self._units[words] = Unit(words)
+            unit = self.by_words[words] = Unit(words)
             self._learn(words)
         return unit
 

@@ -32,6 +32,7 @@ _TOKEN = re.compile(
     r"|(?P<ref><[a-z][a-z0-9_]*>)"
     r"|(?P<op>[()\[\]|~/%?+&=<>.,:-]))"
 )
+_REFERENCE = re.compile(r"<([a-z][a-z0-9_]*)>")
 _DECIMAL = re.compile(r"\d+(?:[.,]\d+)?")
 _CHUNK = re.compile(r"\d+(?:[.,]\d+)?|[^\W\d_]+(?:\d+[^\W_]*)?")
 
@@ -61,9 +62,19 @@ def expand(pattern: str, resolve: Callable[[str], list[Words] | None]) -> list[W
 
     `resolve` gives the phrases behind <id>, or None for an unknown one.  Raises PatternError.
     """
-    parser = _Parser(pattern, resolve)
-    found = list(dict.fromkeys(parser.parse()))
-    if not found or any(not words for words in found):
+    names = _REFERENCE.findall(pattern)
+    return list(_expanded(pattern, tuple((name, _tuple(resolve(name))) for name in names)))
+
+
+def _tuple(phrases: list[Words] | None) -> tuple[Words, ...] | None:
+    return None if phrases is None else tuple(phrases)
+
+
+@lru_cache(8192)  # a rule set that is read again has changed in a few patterns
+def _expanded(pattern: str, resolved: tuple[tuple[str, tuple[Words, ...] | None], ...]) -> tuple[Words, ...]:
+    parser = _Parser(pattern, dict(resolved))
+    found = tuple(dict.fromkeys(parser.parse()))
+    if not found or not all(found):
         raise PatternError("the pattern can match nothing at all: at least one word must be required", 0)
     return found
 
@@ -87,9 +98,9 @@ def word_key(word: str) -> str:
 
 
 class _Parser:
-    def __init__(self, pattern: str, resolve: Callable[[str], list[Words] | None]) -> None:
+    def __init__(self, pattern: str, resolved: dict[str, tuple[Words, ...] | None]) -> None:
         self.pattern = pattern
-        self.resolve = resolve
+        self.resolved = resolved
         self.tokens: list[tuple[str, str, int]] = []
         at = 0
         end = len(pattern.rstrip())
@@ -138,10 +149,10 @@ class _Parser:
                 parts.append([(text,)])
             elif kind == "ref":
                 name = text[1:-1]
-                phrases: list[Words] | None = [(text,)] if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolve(name)
+                phrases = ((text,),) if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolved[name]
                 if phrases is None:
                     raise PatternError(f"unknown name <{name}>", column)
-                parts.append(phrases)
+                parts.append(list(phrases))
             elif text == "(":
                 parts.append(self._bracket(")", column))
             elif text == "[":

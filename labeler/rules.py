@@ -94,11 +94,13 @@ class RuleSet:
         entries: dict[str, dict[str, Located[Any]]],
         digest: str,
         disabled: frozenset[str] = frozenset(),
+        folders: tuple[Path, ...] = (),
     ) -> None:
         self.info = info
         self.path = path
         self.entries = entries
         self.hash = digest
+        self.folders = (path, *folders)  # its own, and those of the sets that it extends
         self.disabled = disabled  # ids of the sets below that this one or one below it left out
 
     @classmethod
@@ -156,18 +158,20 @@ class _Reader:
             return None
         entries: dict[str, dict[str, Located[Any]]] = {kind: {} for kind in schema.KINDS}
         disabled = frozenset(info.disable)
+        folders: tuple[Path, ...] = ()
         if info.extends is not None:
             base = self._base(info.extends, info_file, (*seen, folder.resolve()))
             if base is not None:
                 digest.update(base.hash.encode())
                 disabled |= base.disabled
+                folders = base.folders
                 self._disable(base, info, info_file)
                 for kind in schema.KINDS:
                     entries[kind] = {k: v for k, v in base.entries[kind].items() if k not in info.disable}
         for file in sorted(folder.glob("*.y*ml")):
             if file.name != "ruleset.yaml":
                 self._document(file, info.name, entries, digest)
-        return RuleSet(info, folder, entries, digest.hexdigest()[:16], disabled)
+        return RuleSet(info, folder, entries, digest.hexdigest()[:16], disabled, folders)
 
     def _info(self, file: Path, digest: Any) -> schema.RuleSetInfo | None:
         data, places = self._parse(file, digest)

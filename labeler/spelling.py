@@ -128,11 +128,11 @@ class Speller:
         self._by_deletion: dict[str, list[str]] = {}
         for bare in self._by_skeleton:
             if len(bare) > 1:
-                for left in _deletions(bare):
+                for left in deletions(bare):
                     self._by_deletion.setdefault(left, []).append(bare)
 
     def _one_edit(self, bare: str) -> list[str]:
-        near = {known for left in _deletions(bare) for known in self._by_deletion.get(left, ())}
+        near = {known for left in deletions(bare) for known in self._by_deletion.get(left, ())}
         return [known for known in sorted(near) if OSA.distance(bare, known, score_cutoff=1) == 1]
 
     def read(self, chunk: str) -> tuple[tuple[int, int, Reading], ...]:
@@ -258,7 +258,7 @@ class Speller:
             cost = slip_cost(bare, near)
             for w in self._by_skeleton[near]:
                 out.append(Candidate((w,), cost + mark_cost(word, w), real or len(near) < 3))
-        for near in _sounds_like(bare):
+        for near in sounds_like(bare):
             for w in self._by_skeleton.get(near, ()):
                 out.append(Candidate((w,), SOUND + mark_cost(word, w), real))
         barred = self._barred.get(bare)
@@ -314,7 +314,8 @@ class Speller:
         return len(piece) >= 3 and not has_marks(piece) and skeleton(piece) in self._by_skeleton
 
 
-def _deletions(bare: str) -> set[str]:
+def deletions(bare: str) -> set[str]:
+    """A word, and what is left of it when a letter is taken out: words one edit apart share one of these."""
     return {bare, *(bare[:i] + bare[i + 1 :] for i in range(len(bare)))}
 
 
@@ -358,7 +359,8 @@ def slip_cost(typed: str, near: str) -> float:
     return SLIP if doubled or len(typed) < len(near) else EDIT
 
 
-def _sounds_like(bare: str) -> set[str]:
+def sounds_like(bare: str) -> set[str]:
+    """Other spellings of an unmarked word that some dialect speaks alike."""
     out: set[str] = set()
     for pairs, at_start in ((_SAME_SOUND, True), (_SAME_END, False)):
         for pair in pairs:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "label": ("labeler.cli.label", "label", "Label reports: a table in, labels.csv out."),
     "explain": ("labeler.cli.explain", "explain", "Show which words decided the labels of one report, and why."),
+    "eval": ("labeler.cli.eval", "evaluate", "Hold labels against gold reports: scores, and why each error came about."),
     "rules": ("labeler.cli.rules", "rules", "Check and test a rule set."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -209,7 +210,12 @@ def width(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def table(rows: list[list[str]]) -> list[str]:
-    """Rows as aligned columns."""
+def table(rows: list[list[str]], right: int | None = None) -> list[str]:
+    """Rows as aligned columns, those from index `right` on aligned to the right."""
     widths = [max(width(r[i]) for r in rows) for i in range(len(rows[0]))]
-    return ["  ".join(c + " " * (w - width(c)) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+
+    def cell(i: int, text: str) -> str:
+        blank = " " * (widths[i] - width(text))
+        return blank + text if right is not None and i >= right else text + blank
+
+    return ["  ".join(cell(i, text) for i, text in enumerate(row)).rstrip() for row in rows]

@@ -454,10 +454,7 @@ class JsonLines:
         waiting: list[Refused] = []  # rows without the columns, until a row has them
         unseen: set[str] = set(self.columns)
         keys: dict[str, None] = {}
-        for line in self._in.lines:
-            if not line.data.strip():
-                continue
-            record = self._record(line)
+        for number, record in self.records():
             if isinstance(record, Refused):
                 yield record
                 continue
@@ -466,18 +463,24 @@ class JsonLines:
                 unseen.intersection_update(missing)
                 keys.update(dict.fromkeys(record))
                 if missing and unseen and len(waiting) < PATIENCE:
-                    waiting.append(self._missing(line.number, missing[0], record))
+                    waiting.append(self._missing(number, missing[0], record))
                     continue
                 if missing and unseen:
                     break
                 if not unseen:
                     yield from waiting
                     waiting = []
-            yield self._missing(line.number, missing[0], record) if missing else self._report(line.number, record)
+            yield self._missing(number, missing[0], record) if missing else self._report(number, record)
         if waiting:
             name = next(c for c in self.columns if c in unseen)
             option = "--id-column" if name == self.columns[0] else "--text-column"
             raise missing_column(self.name, waiting[0].line, name, list(keys), option)
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any] | Refused]]:
+        """The objects, each with its line."""
+        for line in self._in.lines:
+            if line.data.strip():
+                yield line.number, self._record(line)
 
     def _missing(self, number: int, name: str, record: dict[str, Any]) -> Refused:
         code = "missing_id" if name == self.columns[0] else "missing_text"

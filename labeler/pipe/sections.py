@@ -55,7 +55,7 @@ class Splitter:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._follows = lexicon.follows
-        self._openers = _openers(lexicon)
+        self.openers = _openers(lexicon)
         self._edges: dict[str, Edge] = {}
         self._bullets: dict[str, bool | None] = {}
 
@@ -126,7 +126,7 @@ class Splitter:
         a, b = self._edge(before), self._edge(after)
         if b.upper and not text.isupper():
             return False
-        return a.comma or a.last in self._openers or (a.last, b.first) in self._follows
+        return a.comma or a.last in self.openers or (a.last, b.first) in self._follows
 
     def _edge(self, raw: str) -> Edge:
         edge = self._edges.get(raw)
