@@ -242,14 +242,14 @@ class Labeler:
 
     def combine(self, text: str, entries: list[Entry]) -> LabeledReport:
         """Put a report together from what its lines contribute."""
-        if not entries:
-            return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
-        if entries[0].in_template and all(entry.in_template for entry in entries):
+        if entries and entries[0].in_template and all(entry.in_template for entry in entries):
             template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
             if template is not None:
                 return self._from_template(text, template[0])
         loud = [entry for entry in entries if entry.loud]
         if not loud:
+            if not any(entry.key for entry in entries):  # no text, or a form on which nothing is ticked
+                return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0
         conclusion_normal = False

@@ -187,14 +187,20 @@ class Lexicon:
             self._normal(located)
         for located in rules.all("abbreviations"):
             for short in located.entry.short:
-                for meaning in located.entry.means:
-                    self.abbreviations.setdefault(word_key(short), []).append(words_of(meaning))
-                    self._learn(words_of(meaning))
+                for i, meaning in enumerate(located.entry.means):
+                    words = words_of(meaning)
+                    if not words:
+                        self.problems.append(located.problem(f"{meaning!r} holds no word", "means", i))
+                        continue
+                    self.abbreviations.setdefault(word_key(short), []).append(words)
+                    self._learn(words)
         for located in rules.all("confusable"):
             self.confusable.add(frozenset(word_key(w) for w in located.entry.words))
         for located in rules.all("templates"):
             key = template_key(located.entry.text)
-            if key in self.templates:
+            if not key:
+                self.problems.append(located.problem("a template needs words", "text"))
+            elif key in self.templates:
                 self.problems.append(located.problem(f"the same text as template {self.templates[key][0]!r}", "text"))
             self.templates[key] = (located.entry.id, located.rule("id"))
         self._references()

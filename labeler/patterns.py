@@ -73,7 +73,10 @@ def _tuple(phrases: list[Words] | None) -> tuple[Words, ...] | None:
 @lru_cache(8192)  # a rule set that is read again has changed in a few patterns
 def _expanded(pattern: str, resolved: tuple[tuple[str, tuple[Words, ...] | None], ...]) -> tuple[Words, ...]:
     parser = _Parser(pattern, dict(resolved))
-    found = tuple(dict.fromkeys(parser.parse()))
+    try:
+        found = tuple(dict.fromkeys(parser.parse()))
+    except RecursionError:
+        raise PatternError("brackets nested too deeply: write several patterns", 0) from None
     if not found or not all(found):
         raise PatternError("the pattern can match nothing at all: at least one word must be required", 0)
     return found

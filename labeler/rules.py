@@ -7,6 +7,7 @@ until a pydantic model converts it, so YAML's guesses (no, 18.0120, 1:30) never 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,12 +18,14 @@ from typing import Any, Generic, TypeVar, get_args
 from pydantic import ValidationError
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.reader import ReaderError
 
 from labeler import schema
 
 BUILTIN = "builtin"
 Place = tuple[int, int]
 T = TypeVar("T")
+_NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +255,21 @@ class _Reader:
                 Problem(_shown(file), line, column, f"not valid YAML: {error.problem or error.context}")
             )
             return None, {}
+        except ReaderError:
+            bad = _NOT_IN_YAML.search(text)
+            at = bad.start() if bad is not None else 0
+            line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+            name = f" U+{ord(text[at]):04X}" if bad is not None else ""
+            self.problems.append(
+                Problem(_shown(file), line, column, f"not valid YAML: the character{name} cannot stand in it: remove it")
+            )
+            return None, {}
         places: dict[tuple[str | int, ...], Place] = {}
-        return (None if node is None else self._plain(node, (), places, file)), places
+        try:
+            return (None if node is None else self._plain(node, (), places, file)), places
+        except RecursionError:
+            self.problems.append(Problem(_shown(file), 1, 1, "nested without end: an alias that holds itself"))
+            return None, {}
 
     def _plain(
         self, node: Node, path: tuple[str | int, ...], places: dict[tuple[str | int, ...], Place], file: Path

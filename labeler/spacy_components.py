@@ -61,7 +61,7 @@ class DocState:
     """What the components leave to one another."""
 
     unmarked: bool
-    template: str | None = None
+    groups: int = 0  # raw lines, those without items counted
     lines: list[LineState] = field(default_factory=list)
 
 
@@ -151,7 +151,9 @@ class Sections(_Component):
 
     def __call__(self, doc: Doc) -> Doc:
         if doc._.report is None:
-            for group, (at, raw) in enumerate(self.labeler.splitter.groups(doc.text)):
+            groups = self.labeler.splitter.groups(doc.text)
+            doc._.vnlabel.groups = len(groups)
+            for group, (at, raw) in enumerate(groups):
                 normalized = normalize(unbroken(raw))
                 for line in self.labeler.items(normalized):
                     doc._.vnlabel.lines.append(LineState(normalized, at, line, group))
@@ -205,13 +207,10 @@ class Interpolation(_Component):
 
     def _report(self, doc: Doc) -> LabeledReport:
         labeler = self.labeler
-        entries: list[Entry] = []
+        entries = [Entry() for _ in range(doc._.vnlabel.groups)]
         details: list[LineDetail] = []
-        group = -1
         for line in doc._.vnlabel.lines:
-            if line.group != group:
-                entries.append(Entry())
-                group = line.group
+            entry = entries[line.group]
             details.append(
                 LineDetail(
                     line.normalized, line.at, line.line,
@@ -219,8 +218,8 @@ class Interpolation(_Component):
                 )
             )  # fmt: skip
             verdict = labeler.interpolator.verdict(line.clauses, line.said, line.match.doubt, line.section)
-            labeler.add(entries[-1], line.line, verdict, line.parts)
-            entries[-1].after = labeler.context(verdict.section, verdict.topic, doc._.vnlabel.unmarked)
+            labeler.add(entry, line.line, verdict, line.parts)
+            entry.after = labeler.context(verdict.section, verdict.topic, doc._.vnlabel.unmarked)
         report = labeler.combine(doc.text, entries)
         report.set_explanation(labeler.explain(report, details))
         return report

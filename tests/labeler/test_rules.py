@@ -172,6 +172,10 @@ def test_a_set_of_its_own_needs_nothing_else(make: Make) -> None:
             "templates:\n  - {id: aa, text: 'TIM PHỔI bình thường!'}\n",
             None, "the same text as template 'health_check'",
         ),
+        ("templates:\n  - {id: aa, text: '- .'}\n", "2:21", "a template needs words"),
+        ("abbreviations:\n  - {id: aa, short: [XYZ], means: [xyz, '?']}\n", "2:42", "'?' holds no word"),
+        ("templates:\n  - {id: aa, text: x\x7f}\n", "2:21", "the character U+007F cannot stand in it"),
+        ("templates: &a [*a]\n", "1:1", "an alias that holds itself"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named_with_its_place(make: Make, entries: str, at: str | None, message: str) -> None:
@@ -219,6 +223,7 @@ def test_a_pattern_stands_for_phrases(pattern: str, phrases: list[str]) -> None:
         ("a $ b", 2, "unexpected character"),
         ("a <nobody>", 2, "unknown name <nobody>"),
         ("(a ~ b)", 3, "cannot stand inside brackets"),
+        ("(" * 2000 + "a" + ")" * 2000, 0, "nested too deeply"),
     ],
 )
 def test_a_bad_pattern_says_where(pattern: str, column: int, message: str) -> None:
