@@ -249,6 +249,14 @@ def finding_counts(found: Sequence[Outcome], known: Iterable[str]) -> tuple[dict
     return {name: c for name, c in by_id.items() if c.tp[0] + c.fp[0] + c.fn[0]}, unknown
 
 
+def twins(found: Iterable[Outcome]) -> dict[str, Any]:
+    """Misspelt copies (`twin_of`) of reports with the same gold labels, and which are labelled unlike their original."""
+    by_id = {one.gold.report_id: one for one in found}
+    pairs = [(one, by_id[one.gold.twin_of]) for one in by_id.values() if one.gold.twin_of in by_id]
+    pairs = [(one, other) for one, other in pairs if one.gold.labels == other.gold.labels]
+    return {"pairs": len(pairs), "differ": [one.gold.report_id for one, other in pairs if one.labels != other.labels]}
+
+
 def changes(before: Mapping[str, Mapping[str, Any]], found: Iterable[Outcome]) -> dict[str, list[str]]:
     """Report ids by what became of them since an earlier run: `Outcome.to_dict` by id, as `--json` has them."""
     out: dict[str, list[str]] = {name: [] for name in CHANGES}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +19,9 @@ from labeler.evaluate import (
     groups,
     number,
     summary,
-)  # fmt: skip
-from labeler.io.gold import Gold
+    twins,
+)
+from labeler.io.gold import Gold, shown
 
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
@@ -37,7 +37,7 @@ def scoreboard(labeler: Labeler, gold: Gold, found: Sequence[Outcome], replicate
     return {
         "vnlabel": __version__,
         "rules": {"name": info.name, "version": info.version, "hash": labeler.rules.hash},
-        "gold": {"files": [str(file) for file in gold.files], "refused": [str(row) for row in gold.refused]},
+        "gold": {"files": [shown(file) for file in gold.files], "refused": [str(row) for row in gold.refused]},
         "main": block(labeler, main, replicates),
         "blind": block(labeler, apart, replicates) if apart else None,
         "reports": {one.gold.report_id: one.to_dict() for one in found},
@@ -58,8 +58,9 @@ def block(labeler: Labeler, found: Sequence[Outcome], replicates: int) -> dict[s
         "macro": _average("macro", counts, spread, negative),
         "micro": _average("micro", counts, spread, negative),
         "debatable": {"labels": int(sum(map(np.sum, argued))), "as_gold": int((argued.tp + argued.tn).sum())},
-        "files": {n: summary(g, classes).to_dict() for n, g in groups(found, lambda o: [Path(o.gold.file).name]).items()},
-        "tags": {name: summary(g, classes).to_dict() for name, g in groups(found, lambda o: o.gold.tags).items()},
+        "files": {n: summary(g, classes).to_dict() for n, g in groups(found, lambda one: [one.gold.file]).items()},
+        "tags": {n: summary(g, classes).to_dict() for n, g in groups(found, lambda one: one.gold.tags).items()},
+        "twins": twins(found),
         "findings": {name: _finding(one) for name, one in findings.items()},
         "unknown_findings": unknown,
     }  # fmt: skip

@@ -196,6 +196,8 @@ def shares(block: dict[str, Any]) -> Iterator[str]:
     yield f"wrong {of('wrong')}, auto and wrong {of('auto_wrong')}"
     if argued["labels"]:
         yield f"debatable, apart: {argued['as_gold']} of {argued['labels']} labels as in gold"
+    if block["twins"]["pairs"]:
+        yield f"misspelt twins labelled unlike their originals: {len(block['twins']['differ'])} of {block['twins']['pairs']}"
 
 
 def _by(what: str, found: dict[str, Any], everything: bool) -> Iterator[str]:

@@ -112,11 +112,17 @@ def read_gold(paths: tuple[str, ...], classes: tuple[str, ...]) -> Gold:
             elif found.report_id in first:
                 held = first[found.report_id]
                 message = f"report_id {found.report_id!r} stands at {held} already; ids are unique over all files"
-                refused.append(Refused(str(file), line, "repeated_id", message))
+                refused.append(Refused(shown(file), line, "repeated_id", message))
             else:
                 first[found.report_id] = found.where
                 reports.append(found)
     return Gold(tuple(reports), tuple(refused), tuple(file for file, _ in files))
+
+
+def shown(file: Path) -> str:
+    """A gold file's name as messages show it: as it was given, and gold/NAME for a shipped one."""
+    shipped = shipped_gold()
+    return f"gold/{file.relative_to(shipped).as_posix()}" if file.is_relative_to(shipped) else str(file)
 
 
 def _rows(file: Path, classes: tuple[str, ...]) -> Iterator[tuple[int, dict[str, Any] | Refused]]:
@@ -153,14 +159,14 @@ def _label(value: str) -> int | str:
 
 def _report(file: Path, line: int, apart: bool, row: dict[str, Any], classes: tuple[str, ...]) -> GoldReport | Refused:
     def refuse(message: str) -> Refused:
-        return Refused(str(file), line, "bad_gold", message)
+        return Refused(shown(file), line, "bad_gold", message)
 
     for name in ("report_id", "description", "labels"):
         if name not in row:
             return refuse(f"no key {name!r}{nearest(name, row)}")
     data = {name: value for name, value in row.items() if value is not None and name in GoldReport.model_fields}
     try:
-        report = GoldReport.model_validate({**data, "file": str(file), "line": line, "apart": apart})
+        report = GoldReport.model_validate({**data, "file": shown(file), "line": line, "apart": apart})
     except ValidationError as error:
         detail = error.errors()[0]
         field = ".".join(map(str, detail["loc"]))

@@ -106,7 +106,8 @@ def test_an_edit_touches_few_reports(rules: Path) -> None:
 
 def test_new_gold_is_scored_and_old_labels_are_kept(rules: Path, tmp_path: Path) -> None:
     gold = tmp_path / "gold.jsonl"
-    row = '{"report_id": "%s", "description": "%s", "labels": {"chest_wall": 0, "pleura": %d, "parenchyma": 0, "cardio": 0, "abnormal": %d}}\n'
+    labels = '{"chest_wall": 0, "pleura": %d, "parenchyma": 0, "cardio": 0, "abnormal": %d}'
+    row = '{"report_id": "%s", "description": "%s", "labels": ' + labels + "}\n"
     gold.write_text(row % ("a", "Tràn dịch màng phổi phải.", 1, 1) + row % ("b", "Phổi sáng.", 0, 0), "utf-8")
     scorer = Rescorer((str(gold),), str(rules))
     assert [one.wrong for one in scorer.outcomes] == [(), ()]
