@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, load_labeler, one_line, rules_option, say, table
+from labeler.cli.base import Failure, load_labeler, one_line, rules_option, table
+from labeler.cli.progress import Progress
 from labeler.schemes import POLICIES, SCHEMES
 
 if TYPE_CHECKING:
     from labeler.io.run import Account
-    from labeler.io.sources import Source
 
 STDIN = "-"
 NOT_CSV = (".parquet", ".pq", ".jsonl", ".ndjson", ".tsv", ".xlsx", ".json")
@@ -108,7 +106,7 @@ def label(
     try:
         source = open_source(source_path, fmt, id_column, text_column, encoding)
         labeler = load_labeler(rules)
-        with Progress(source) as progress:
+        with Progress(source, "labelling") as progress:
             account = Run(source, plan, progress.say, progress.step, labeler).run()
     except BadInput as error:
         raise Failure(str(error)) from None
@@ -167,55 +165,3 @@ def _report(account: Account, output: str, show: bool, as_json: bool, tell: Call
     if account.not_applied:
         parts.append(f"{account.not_applied} decisions not applied")
     tell(one_line(f"{', '.join(parts)}; labels in {'standard output' if output == STDIN else output}"))
-
-
-class Progress:
-    """A bar on standard error when that is a terminal, and lines that do not break it."""
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __enter__(self) -> Progress:
-        if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-            from rich.progress import Progress as Bar
-
-            columns = (
-                TextColumn("labelling"),
-                BarColumn(),
-                TaskProgressColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-            )
-            self._bar = Bar(
-                *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
-            )
-            self._task = self._bar.add_task("labelling", total=self._source.total or None)
-            self._bar.start()
-        return self
-
-    def step(self) -> None:
-        """Some more rows have passed."""
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self._source.done())
-
-    def say(self, line: str) -> None:
-        """A line, above the bar if there is one."""
-        if self._bar is not None:
-            self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            say(line)
-
-    def tell_line(self, line: str) -> None:
-        """A line after the bar has gone."""
-        say(line)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from labeler import __version__
+from labeler.io.corpus import accepted
 from labeler.io.decisions import Decision, Decisions, review_columns, text_hash
-from labeler.io.sources import BadInput, Refused, SeenIds, Source
+from labeler.io.sources import BadInput, Refused, Source
 from labeler.io.writers import STDOUT, Outputs, dump, row
 from labeler.labeler import LabeledReport, Labeler
 from labeler.report import REVIEW, REVIEWED, Because, Report
@@ -228,19 +229,8 @@ class Run:
         return self.account
 
     def _items(self) -> Iterator[Item]:
-        seen = SeenIds()
         decisions = self.decisions
-        for n, report in enumerate(self.source):
-            if n & 1023 == 0:
-                self.step()
-            if isinstance(report, Refused):
-                self._refuse(report)
-                continue
-            if not seen.add(report.report_id):
-                file, _, line = report.where.rpartition(":")
-                message = "this id was used before; every report needs an id of its own"
-                self._refuse(Refused(file, int(line), "repeated_id", message))
-                continue
+        for report in accepted(self.source, self._refuse, self.step):
             decision = decisions.take(report) if decisions is not None else None
             if isinstance(decision, Refused):
                 decision = None
