@@ -160,6 +160,11 @@ class Lexicon:
         """Abbreviations with a meaning that holds a word."""
         return [short for short, means in self.abbreviations.items() if any(word in words for words in means)]
 
+    def expansions(self, pattern: str) -> list[Words]:
+        """The word sequences that a pattern stands for; of "structure ~ sign" those of the sign."""
+        left, right = split_sign(pattern)
+        return expand(left if right is None else right, self._resolve)
+
     # compilation, in the order in which entries refer to one another
 
     def _compile(self) -> None:

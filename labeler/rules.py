@@ -37,8 +37,13 @@ class Problem:
     column: int
     message: str
 
+    @property
+    def place(self) -> str:
+        """`file:line:column`"""
+        return f"{self.file}:{self.line}:{self.column}"
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        return f"{self.place}: {self.message}"
 
 
 class RuleSetError(Exception):

@@ -95,7 +95,7 @@ class Interpolator:
         absent: set[Said] = set()
         historical = False
         conclusion_normal = False
-        for k, hit in self._hits(clauses):
+        for k, hit in self.hits(clauses):
             assertion, sense = hit.assertion, hit.sense
             if sense.finding is None:
                 conclusion_normal = conclusion_normal or self._calls_film_normal(clauses, said, k, hit, section)
@@ -122,7 +122,7 @@ class Interpolator:
                 historical = True
         if said.not_assessable:
             reasons.add("not_assessable")
-        for k in self._residue(clauses, said):
+        for k in self.residue(clauses, said):
             if items[k].kind == UNKNOWN:
                 if not self._harmless(clauses, k):
                     reasons.add("residue")
@@ -147,7 +147,7 @@ class Interpolator:
         mentions: list[RawMention] = []
         normal: list[NormalStatement] = []
         not_assessable = set(said.not_assessable)
-        for _, hit in self._hits(clauses):
+        for _, hit in self.hits(clauses):
             sense = hit.sense
             if sense.finding is None:
                 if hit.assertion == "present":
@@ -174,10 +174,10 @@ class Interpolator:
                     sense.layer, assertion, cue, repair, score,
                 )
             )  # fmt: skip
-        residue = tuple(span(k, k) for k in self._residue(clauses, said))
+        residue = tuple(span(k, k) for k in self.residue(clauses, said))
         return Detail(tuple(mentions), tuple(normal), residue, frozenset(not_assessable), self._region(clauses, topic))
 
-    def _hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
+    def hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
         """Hits that say something, in text order."""
         for k in sorted(clauses.hits):
             introduces = any(hit.sense.generic for hit in clauses.hits[k]) and self._introduces(clauses, k)
@@ -216,7 +216,7 @@ class Interpolator:
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
         return len(regions) > 1 or (hit.structure is None and not sense.covers)
 
-    def _residue(self, clauses: Clauses, said: Assertions) -> list[int]:
+    def residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         """Items that nothing explains, unless they are not about this film or their existence is denied."""
         if not (clauses.puzzling or clauses.unattached or said.residue):
             return []

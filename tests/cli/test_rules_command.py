@@ -128,7 +128,8 @@ def check_fails(rules: str) -> str:
 def test_the_shipped_rules_are_sound() -> None:
     result = vnlabel("rules", "check")
     assert result.exit_code == 0, result.stderr
-    assert result.stdout.endswith("no problems\n")
+    assert "; no problems; " in result.stdout
+    assert result.stderr == "", "every warning about the shipped rules is a defect in them or in the analysis"
 
 
 def test_sound_examples_pass(mine: Path) -> None:
