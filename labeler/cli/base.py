@@ -13,15 +13,18 @@ import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
+    from labeler.workbench.catalog import Catalog
+
+T = TypeVar("T")
 
 COMMANDS = {
     "label": ("labeler.cli.label", "label", "Label reports: a table in, labels.csv out."),
@@ -188,10 +191,22 @@ def one_line(message: str) -> str:
 def load_labeler(rules: str | None) -> Labeler:
     """The labeler over a rule set; ends the command with one line per problem when it cannot be used."""
     from labeler.labeler import Labeler
+
+    return _usable(Labeler.from_rules, rules)
+
+
+def load_catalog(rules: str | None) -> Catalog:
+    """The rules of a set by place; ends the command as `load_labeler` does."""
+    from labeler.workbench.catalog import Catalog
+
+    return _usable(Catalog.load, rules)
+
+
+def _usable(load: Callable[[str | None], T], rules: str | None) -> T:
     from labeler.rules import RuleSetError
 
     try:
-        return Labeler.from_rules(rules)
+        return load(rules)
     except RuleSetError as error:
         for problem in error.problems[:-1]:
             say(str(problem))

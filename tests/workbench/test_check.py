@@ -102,7 +102,9 @@ def change(folder: Path, old: str, new: str) -> None:
 def test_a_fixed_phrase_that_a_structure_and_its_sign_say_already(mine: Path) -> None:
     change(mine, "[<heart> ~ to]", "[<heart> ~ to, tim to]")
     (only,) = warnings()
-    assert only.endswith("'tim to' says nothing new: cardiomegaly at mine/rules.yaml:53:15 says it already; take it out")
+    assert only.endswith(
+        "'tim to' says nothing new: cardiomegaly at mine/rules.yaml:53:15 says it already; take it out"
+    )
 
 
 def test_an_example_shows_that_silencing_is_meant(mine: Path) -> None:

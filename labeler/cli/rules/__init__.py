@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 COMMANDS = {
     "check": ("labeler.cli.rules.check", "check", "Name everything that is wrong with a rule set."),
     "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
+    "stats": ("labeler.cli.rules.stats", "stats", "Count what each rule does on reports."),
     "schema": ("labeler.cli.rules.schema", "schema", "Write the JSON Schema of rule files, for editors."),
 }
 
 
 @click.group(cls=LazyGroup, lazy=COMMANDS, context_settings=CONTEXT)
 def rules() -> None:
-    """Check and test a rule set.
+    """Write, check, test and measure a rule set.
 
     \b
     Example:

@@ -1,0 +1,98 @@
+"""Corpora on the command line: the options that say how to read one, and what becomes of rows that are no reports."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labeler.cli.base import Failure, say
+from labeler.cli.progress import Progress
+
+if TYPE_CHECKING:
+    from labeler.io.sources import Refused
+    from labeler.report import Report
+
+FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
+
+
+@dataclass
+class Corpus:
+    """How reports are to be read, and an account of those that were."""
+
+    id_column: str
+    text_column: str
+    fmt: str | None
+    encoding: str | None
+    allow_refused: bool
+    reports: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def read(self, paths: tuple[str, ...], what: str) -> Iterator[Report]:
+        """Reports of these sources in order; refused rows are told and counted."""
+        from labeler.io.corpus import accepted
+        from labeler.io.sources import BadInput, open_source
+
+        try:
+            for path in paths:
+                source = open_source(path, self.fmt, self.id_column, self.text_column, self.encoding)
+                with Progress(source, what) as progress:
+                    for report in accepted(source, partial(self._refuse, progress), progress.step):
+                        self.reports += 1
+                        yield report
+        except BadInput as error:
+            raise Failure(str(error)) from None
+
+    def _refuse(self, progress: Progress, row: Refused) -> None:
+        self.refused[row.code] += 1
+        progress.say(str(row))
+
+    def account(self) -> dict[str, Any]:
+        """Counts for --json."""
+        return {
+            "reports": self.reports,
+            "refused": self.refused.total(),
+            "refused_by": dict(sorted(self.refused.items())),
+        }
+
+    def end(self) -> int:
+        """Tell what was refused; the exit status."""
+        refused = self.refused.total()
+        if refused:
+            say(f"{refused} row{'s' if refused > 1 else ''} refused")
+        return 2 if refused and not self.allow_refused else 0
+
+
+def corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of `vnlabel label` on its source, given to the command as one `corpus`."""
+
+    @wraps(function)
+    def command(
+        *args: Any,
+        id_column: str,
+        text_column: str,
+        fmt: str | None,
+        encoding: str | None,
+        allow_refused: bool,
+        **more: Any,
+    ) -> Any:
+        return function(*args, corpus=Corpus(id_column, text_column, fmt, encoding, allow_refused), **more)
+
+    options = (
+        click.option("--id-column", default="report_id", show_default=True, metavar="NAME"),
+        click.option("--text-column", default="description", show_default=True, metavar="NAME"),
+        click.option(
+            "--format", "fmt", type=click.Choice(FORMATS), help="Format of the reports, if the name does not tell."
+        ),
+        click.option(
+            "--encoding", metavar="NAME", help="Encoding of the reports. [default: UTF-8, or what a mark says]"
+        ),
+        click.option("--allow-refused", is_flag=True, help="End with 0 although rows were refused."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -1,0 +1,158 @@
+"""What each rule does on a corpus: how often it fires, with which others it agrees or disagrees, how often it is right.
+
+Two rules overlap in a report when both say the same of the same finding there, and are in conflict when one asserts
+and the other denies it on the same side, or when one calls the whole film normal and the other finds something.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import NamedTuple
+
+from labeler.pipe.keywords import CUE
+from labeler.workbench.catalog import Catalog, Rule
+from labeler.workbench.reading import Reader, Reading
+from labeler.workbench.truth import Truth
+
+COUNTED = ("findings", "normal", "templates", "cues", "headings")
+ASSERTED = ("present", "uncertain")
+
+
+class Vote(NamedTuple):
+    """What one rule says in a line: of a finding, or (None) that something is normal."""
+
+    rule: str
+    finding: str | None
+    region: str | None
+    assertion: str
+    side: str | None
+    whole_film: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of one rule.  `class_of` are the reports with gold in which it found something, `class_right` those
+    where gold has its class; `finding_of` and `finding_right` the same for the finding, where gold lists findings."""
+
+    rule: Rule
+    reports: int = 0
+    mentions: int = 0
+    asserted: Counter[str] = field(default_factory=Counter)
+    overlaps: int = 0
+    conflicts: int = 0
+    class_of: int = 0
+    class_right: int = 0
+    finding_of: int = 0
+    finding_right: int = 0
+
+
+class Pair(NamedTuple):
+    """Two rules that meet in reports over one finding."""
+
+    first: str
+    second: str
+    finding: str
+    kind: str  # overlap, conflict
+
+
+class Stats:
+    """Counts over a corpus, a report at a time."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.tallies = {rule.key: Tally(rule) for rule in catalog.rules.values() if rule.kind in COUNTED}
+        self.pairs: Counter[Pair] = Counter()
+        self.reports = self.judged = 0
+        self._reader = Reader(catalog.labeler, self._look)
+
+    def _look(self, reading: Reading) -> tuple[list[Vote], list[str]]:
+        """The votes of a line, and the cues and headings in it."""
+        votes = [
+            Vote(hit.sense.rule, hit.sense.finding, hit.sense.region, hit.assertion, hit.side, hit.sense.whole_film)
+            for _, hit in reading.hits
+        ]
+        items = reading.clauses.items
+        others = [item.unit.cue.rule for item in items if item.kind == CUE and item.unit is not None and item.unit.cue]
+        for k in reading.clauses.headings:
+            unit = items[k].unit
+            heading = self.catalog.heading(unit) if unit is not None else None
+            if heading is not None:
+                others.append(heading)
+        return votes, others
+
+    def add(self, text: str, truth: Truth | None = None) -> None:
+        """Count one report."""
+        self.reports += 1
+        self.judged += truth is not None
+        labeler = self.catalog.labeler
+        report = labeler.label(text)
+        if report.method == "template":
+            key = labeler.lexicon.templates_by_id[str(report.template)]
+            self._fired({key: 1})
+            if truth is not None:
+                self.tallies[key].class_of += 1
+                self.tallies[key].class_right += not any(truth.labels.values())
+            return
+        votes: list[Vote] = []
+        fired: Counter[str] = Counter()
+        for said, others in self._reader.read(text):
+            votes += said
+            fired.update(others)
+        for vote in votes:
+            fired[vote.rule] += 1
+            self.tallies[vote.rule].asserted[vote.assertion if vote.finding else "normal"] += 1
+        self._fired(fired)
+        self._compare(votes)
+        if truth is not None:
+            self._judge(votes, truth)
+
+    def _fired(self, fired: dict[str, int]) -> None:
+        for key, times in fired.items():
+            self.tallies[key].reports += 1
+            self.tallies[key].mentions += times
+
+    def _compare(self, votes: list[Vote]) -> None:
+        by_finding: dict[str, set[Vote]] = {}
+        for vote in votes:
+            if vote.finding is not None and vote.assertion in (*ASSERTED, "absent"):
+                by_finding.setdefault(vote.finding, set()).add(vote)
+        pairs: set[Pair] = set()
+        for finding, said in by_finding.items():
+            for a, b in combinations(sorted(said, key=str), 2):
+                first, second = sorted((a.rule, b.rule))
+                if (a.assertion == "absent") != (b.assertion == "absent"):
+                    if {a.side, b.side} != {"left", "right"}:
+                        pairs.add(Pair(first, second, finding, "conflict"))
+                elif a.rule != b.rule:
+                    pairs.add(Pair(first, second, finding, "overlap"))
+        for film in {vote.rule for vote in votes if vote.whole_film and vote.assertion == "present"}:
+            for vote in votes:
+                if vote.finding is not None and vote.assertion in ASSERTED:
+                    pairs.add(Pair(film, vote.rule, vote.finding, "conflict"))
+        for kind in ("overlap", "conflict"):
+            for key in {key for pair in pairs if pair.kind == kind for key in pair[:2]}:
+                tally = self.tallies[key]
+                if kind == "overlap":
+                    tally.overlaps += 1
+                else:
+                    tally.conflicts += 1
+        self.pairs.update(pairs)
+
+    def _judge(self, votes: list[Vote], truth: Truth) -> None:
+        for rule, finding, region in {(v.rule, v.finding, v.region) for v in votes if v.assertion in ASSERTED}:
+            if finding is None or region is None:
+                continue
+            tally = self.tallies[rule]
+            name = region if region in self.catalog.ruleset.classes else "abnormal"
+            if name in truth.labels:
+                tally.class_of += 1
+                tally.class_right += truth.labels[name]
+            if truth.findings is not None:
+                tally.finding_of += 1
+                tally.finding_right += finding in truth.findings
+
+    def never(self) -> list[Rule]:
+        """Rules that no report brought to speak, in the order of the files."""
+        return [tally.rule for tally in self.tallies.values() if not tally.reports]
