@@ -15,6 +15,7 @@ COMMANDS = {
     "check": ("labeler.cli.rules.check", "check", "Name everything that is wrong with a rule set."),
     "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
     "stats": ("labeler.cli.rules.stats", "stats", "Count what each rule does on reports."),
+    "diff": ("labeler.cli.rules.diff", "diff", "Show which reports two rule sets label differently, and why."),
     "schema": ("labeler.cli.rules.schema", "schema", "Write the JSON Schema of rule files, for editors."),
 }
 
