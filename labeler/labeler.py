@@ -218,9 +218,9 @@ class Labeler:
 
     def label_many(self, texts: Iterable[str]) -> Iterator[LabeledReport]:
         """Label a stream of reports, in order, without holding it."""
-        label = self.label
+        known, label = self._reports.get, self.label
         for text in texts:
-            yield label(text)
+            yield known(text) or label(text)
 
     def forget(self) -> None:
         """Drop all that was remembered of lines and reports, and with it what would keep this labeler from being freed."""

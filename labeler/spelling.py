@@ -31,6 +31,7 @@ MAX_CANDIDATES = 8
 _ROMAN = re.compile(r"(?=[ivx])x{0,2}(ix|iv|v?i{0,3})")
 _VERTEBRA = re.compile(r"[cdtls]\d{1,2}")
 _FOREIGN = re.compile("[fjwz]")  # letters of no Vietnamese syllable: another language, or keystrokes left in
+_MIXED = re.compile(r"\d.*[^\W\d_]|[^\W\d_].*\d")
 _LETTERS_DIGITS = re.compile(r"\d+|\D+")
 _ONSET = "b|c|ch|d|đ|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|q|qu|r|s|t|th|tr|v|x|"
 _SYLLABLE = re.compile(
@@ -101,7 +102,7 @@ class Reading:
         self.ways = ways_of(candidates)
         written = [c.words for c in candidates if c.cost == 0]
         self.exact = written[0][0] if plain is None and not number and written == [(key,)] else plain
-        self.mixed = any(ch.isdigit() for ch in key) and any(ch.isalpha() for ch in key)
+        self.mixed = not key.isalpha() and _MIXED.search(key) is not None
 
 
 class Speller:

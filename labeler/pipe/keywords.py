@@ -12,6 +12,7 @@ from itertools import count
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
+from labeler.patterns import ANY_NUMBER
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.spelling import LOST_MARKS, Candidate, Reading, ways_of
 
@@ -69,6 +70,7 @@ _TIMES = Reading("×", (), None, number=True)
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 _NOWHERE: Node = {}
+_FILLING = frozenset({SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL})
 _MAY_YIELD = frozenset({NEUTRAL, CUE, SIGN})  # kinds that give their last word up to a longer sign
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
@@ -93,7 +95,7 @@ class Part(NamedTuple):
 
     `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
     which of its tokens were put together with their right neighbour, `inert` that it says nothing ("kích thước 3 x 4
-    cm").  `serial` tells parts from one another.
+    cm").  `serial` is shared by parts that no later step can tell apart.
     """
 
     items: list[Item]
@@ -135,6 +137,7 @@ class Matcher:
         # by the string itself, and by the string with its digits 0 where they mean nothing; unmarked texts apart
         self._parts: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
         self._serials = count()
+        self._alike: dict[object, int] = {}
         self._comma = tokenizer.readings(",")
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
@@ -207,7 +210,16 @@ class Matcher:
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
                 items, tokens, doubt, joins = again, rejoined, doubt2, found
         digits = _ANY_DIGIT.search(part) is not None and self._minds_digits(items, tokens)
-        return Part(items, tokens, doubt, digits, joins, all(map(_says_nothing, items)), next(self._serials))
+        return Part(items, tokens, doubt, digits, joins, all(map(_says_nothing, items)), self._serial(items, doubt))
+
+    def _serial(self, items: list[Item], doubt: bool) -> int:
+        key = (doubt, *map(_part_played, items))
+        serial = self._alike.get(key)
+        if serial is None:
+            if len(self._alike) >= MAX_PARTS:
+                self._alike.clear()
+            serial = self._alike[key] = next(self._serials)
+        return serial
 
     def _without_times(self, tokens: list[Reading]) -> list[Reading]:
         """Tokens in which the x of "43 x 6 mm" is a sign and no abbreviation."""
@@ -538,6 +550,19 @@ def _says_nothing(item: Item) -> bool:
     if item.others or unit.section is not None or unit.role == "modifier":
         return False
     return item.kind in (NEUTRAL, LOCATIVE) or (unit.cue is not None and unit.cue.scope == "bracket")
+
+
+def _part_played(item: Item) -> object:
+    """What a line's meaning can depend on in an item: one side, amount or filler is like another, numbers are alike."""
+    unit = item.unit
+    if unit is None:
+        return item.key if item.kind == PUNCT else item.kind
+    if unit.above is not None:
+        return item  # the numbers beside it count
+    key = item.key if item.kind == STRUCTURE or not item.key[0].isalpha() else ""
+    if item.kind in _FILLING and not item.others and kind_of(unit) == item.kind and unit.section is None:
+        return item.kind, unit.role, key, unit.words[-1] == ANY_NUMBER
+    return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
 
 
 def _same(a: Unit, b: Unit) -> bool:

@@ -27,6 +27,7 @@ _INLINE = re.compile(
     r"|(?<=[.;]) +\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
+_MAY_CUT = re.compile(r"[-+•*;]|\. ")
 _UNCHECKED = re.compile(r"[ ]*[-•]?[ ]*(?:\[[ ]*\]|[☐□])")  # an empty box on a form: what it offers was not chosen
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
@@ -112,8 +113,7 @@ class Splitter:
         m = _BULLET.match(raw)
         bullet = m is not None
         start = m.end() if m is not None else 0
-        find = raw.find
-        if find("-", start) >= 0 or find(". ", start) >= 0 or any(find(mark, start) >= 0 for mark in "+•*;"):
+        if _MAY_CUT.search(raw, start) is not None:
             dashed = m is not None and m.group().strip()[:1] in ("-", "+")
             for cut in (_DASH_INLINE if dashed else _INLINE).finditer(raw, start):
                 if cut.start() > start and _is_cut(raw, start, cut):
