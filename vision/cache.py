@@ -41,8 +41,7 @@ class FilmError(Exception):
 def read_film(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
     """One film as (S, S) uint8, and the SHA-256 of its file.
 
-    The longer side becomes `size` (bilinear, antialiased), the rest is padded with black on both sides. Greyscale of
-    more than 8 bits is scaled from its own range.
+    Resized and padded by `letterbox`. Greyscale of more than 8 bits is scaled from its own range.
 
     Raises:
         FilmError: with what is wrong and what would be right.
@@ -65,11 +64,16 @@ def read_film(path: Path, size: int) -> tuple[NDArray[np.uint8], str]:
         raise FilmError("too large", "too many pixels to be a film, at most 179 million") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError) as error:
         raise FilmError("truncated", f"truncated or broken ({error}), a whole image is needed") from None
+    return letterbox(grey, size), hashlib.sha256(data).hexdigest()
+
+
+def letterbox(grey: Image.Image, size: int) -> NDArray[np.uint8]:
+    """A grey image as (S, S) uint8: its longer side becomes `size` (bilinear, antialiased), the rest is padded with black on both sides."""
     scale = size / max(grey.size)
     width, height = (max(1, round(side * scale)) for side in grey.size)
     film = Image.new("L", (size, size))
     film.paste(grey.resize((width, height), Image.Resampling.BILINEAR), ((size - width) // 2, (size - height) // 2))
-    return np.asarray(film), hashlib.sha256(data).hexdigest()
+    return np.asarray(film)
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,33 +13,16 @@ from numpy.typing import NDArray
 from vision import metrics
 from vision.batches import prepare
 from vision.bootstrap import Interval, interval, replicates, resample
-from vision.cache import IMAGE_SUFFIXES, FilmError, in_order, read_film
+from vision.cache import FilmError, in_order, read_film
 from vision.config import TrainConfig, parse_yaml, validate
-from vision.data import LabelTable, Problem, find_column, read_csv, read_images, read_labels
+from vision.data import LabelTable, Problem, read_labels
 from vision.devices import open_fabric
 from vision.errors import InputError
 from vision.models import Checkpoint, load_checkpoint
 from vision.progress import progress
+from vision.scores import Scores, list_films, read_scores
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Scores (N, C) of named films."""
-
-    images: tuple[str, ...]
-    classes: tuple[str, ...]
-    values: Array
-
-    def to_csv(self) -> str:
-        """`image` and a column a class, as `evaluate` reads it."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["image", *self.classes])
-        for image, row in zip(self.images, self.values, strict=True):
-            writer.writerow([image, *(f"{value:.9g}" for value in row)])
-        return text.getvalue()
 
 
 @dataclass(frozen=True)
@@ -123,47 +104,11 @@ def predict(
 
     Returns the scores of the films that could be read, and the others as problems.
     """
-    if source.is_dir():
-        paths = sorted(
-            p for p in source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-        )
-        names = [path.relative_to(source).as_posix() for path in paths]
-        if not paths:
-            raise InputError(f"{source}:1:1: no image in this folder, {', '.join(IMAGE_SUFFIXES)} are looked for")
-        problems: list[Problem] = []
-    else:
-        names, paths, problems = read_images(source, images, image_column)
+    names, paths, problems = list_films(source, images, image_column)
     scores, failed = score_films(checkpoint, paths, batch_size=batch_size, accelerator=accelerator)
     problems += [(error.kind, f"{paths[row]}:1:1: {error}") for row, error in sorted(failed.items())]
     good = [row for row in range(len(paths)) if row not in failed]
     return Scores(tuple(names[row] for row in good), checkpoint.spec.classes, scores[good]), problems
-
-
-def read_scores(path: Path) -> Scores:
-    """A predictions file: a column `image`, every other column a class with scores in 0..1.
-
-    Raises:
-        InputError: a line for each score that is none.
-    """
-    header, rows = read_csv(path)
-    image_at = find_column(path, header, None, ("image",), "image")
-    at = [c for c in range(len(header)) if c != image_at]
-    if not at:
-        raise InputError(f"{path}:1:1: no score column, one a class is needed")
-    problems, values, images = [], [], []
-    for line, row in rows:
-        try:
-            numbers = [float(row[c]) for c in at]
-            if not all(0 <= value <= 1 for value in numbers):
-                raise ValueError
-        except (ValueError, IndexError):
-            problems.append(f"{path}:{line}:1: a score is missing or none, numbers in 0..1 are needed")
-            continue
-        values.append(numbers)
-        images.append(row[image_at])
-    if problems or not rows:
-        raise InputError(problems or f"{path}:2:1: no row, one a film is needed")
-    return Scores(tuple(images), tuple(header[c] for c in at), np.array(values))
 
 
 @dataclass(frozen=True)
@@ -236,10 +181,10 @@ def evaluate(
     Raises:
         InputError: no such split, thresholds chosen on the split that is reported, films without a score.
     """
-    split = split or next((s for s in ("test", "valid", "all", "train") if len(table.where(s))), "test")
+    split = split or reported_split(table)
     tuned = thresholds if isinstance(thresholds, str) else None
     for wanted in filter(None, (split, tuned)):
-        _require(table, wanted)
+        require_split(table, wanted)
     if tuned == split:
         raise InputError(
             f"--thresholds {tuned}: chosen on the split that is reported, another split or a number is needed"
@@ -249,7 +194,7 @@ def evaluate(
     if tuned is not None:
         cuts, bad = choose_thresholds(source, table, tuned, batch_size=batch_size, accelerator=accelerator)
         problems += bad
-    reported, scores, bad = _scored(source, table.take(table.where(split)), batch_size, accelerator)
+    reported, scores, bad = score_table(source, table.take(table.where(split)), batch_size, accelerator)
     problems += bad
     y, groups = reported.targets.astype(np.float64), reported.groups()
     counts = resample(len(y), n=n, seed=seed, groups=groups)
@@ -272,16 +217,22 @@ def evaluate(
     return evaluation, problems
 
 
+def reported_split(table: LabelTable) -> str:
+    """The split to report: test where there is one, else valid."""
+    return next((s for s in ("test", "valid", "all", "train") if len(table.where(s))), "test")
+
+
 def choose_thresholds(
     source: Source, table: LabelTable, split: str, *, batch_size: int = 32, accelerator: str = "auto"
 ) -> tuple[Array, list[Problem]]:
     """The thresholds (C,) of the highest F1 on `split`, and the films that could not be scored."""
-    _require(table, split)
-    chosen_on, scores, problems = _scored(source, table.take(table.where(split)), batch_size, accelerator)
+    require_split(table, split)
+    chosen_on, scores, problems = score_table(source, table.take(table.where(split)), batch_size, accelerator)
     return metrics.best_thresholds(chosen_on.targets, scores), problems
 
 
-def _require(table: LabelTable, split: str) -> None:
+def require_split(table: LabelTable, split: str) -> None:
+    """Raises InputError where the table has no row of the split."""
     if not len(table.where(split)):
         there = ", ".join(sorted(set(table.splits.tolist())))
         raise InputError(f"{table.source}:1:1: no {split} rows, splits there are {there}")
@@ -307,8 +258,8 @@ def _notes(source: Source, split: str, tuned: str | None, cut: float, n: int, by
     return tuple(notes)
 
 
-def _scored(
-    source: Source, table: LabelTable, batch_size: int, accelerator: str
+def score_table(
+    source: Source, table: LabelTable, batch_size: int = 32, accelerator: str = "auto"
 ) -> tuple[LabelTable, Array, list[Problem]]:
     """The rows of `table` that have a score, these scores, and why others have none."""
     if source.checkpoint is not None:

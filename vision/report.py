@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.calibration import calibration_curve
@@ -15,9 +15,11 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from vision import metrics
 from vision.bootstrap import Interval
-from vision.evaluate import Difference, Evaluation
 from vision.files import write_text, write_with
 from vision.metrics import Array
+
+if TYPE_CHECKING:
+    from vision.evaluate import Difference, Evaluation
 
 PAPER_METRICS = ("f1", "auc", "sensitivity", "specificity")  # the columns of Tables 4, 5 and 6
 
@@ -140,12 +142,12 @@ def as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
         for c, name in enumerate(evaluation.classes):
             own = {"known": int(known[c]), "positives": int(positives[c]), "prevalence": _number(share[c])}
             own |= {"threshold": float(evaluation.thresholds[c]), "all_positive": _number(baseline[metric][c])}
-            records.append({"class": name, "metric": metric, **_interval(evaluation.intervals[metric], c), **own})
+            records.append({"class": name, "metric": metric, **interval_record(evaluation.intervals[metric], c), **own})
         over = metrics.macro(evaluation.intervals[metric].point)[1]
         average: dict[str, float | None] = {"known": None, "positives": None, "prevalence": None, "threshold": None}
         average |= {"all_positive": _number(metrics.macro(baseline[metric])[0])}
         records.append(
-            {"class": f"macro over {over}", "metric": metric, **_interval(evaluation.macro[metric]), **average}
+            {"class": f"macro over {over}", "metric": metric, **interval_record(evaluation.macro[metric]), **average}
         )
     return records
 
@@ -154,7 +156,8 @@ def _number(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def _interval(interval: Interval, column: int = 0) -> dict[str, float | int | None]:
+def interval_record(interval: Interval, column: int = 0) -> dict[str, float | int | None]:
+    """One column of an interval; None is undefined."""
     return {
         "value": _number(interval.point[column]),
         "low": _number(interval.low[column]),
@@ -209,7 +212,7 @@ def difference_records(first: Evaluation, differences: Sequence[Difference]) -> 
             "metric": difference.metric,
             "first": _number(difference.first[c]),
             "second": _number(difference.second[c]),
-            **_interval(difference.interval, c),
+            **interval_record(difference.interval, c),
             "p": _number(difference.p[c]),
         }
         for difference in differences

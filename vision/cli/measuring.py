@@ -62,6 +62,7 @@ def evaluate(
     from vision import evaluate as room
     from vision import report
     from vision.files import write_text
+    from vision.scores import Scores
 
     evaluations, problems = [], list[tuple[str, str]]()
     opened = room.open_source(source)
@@ -78,7 +79,7 @@ def evaluate(
     first = evaluations[0]
     folder = out or (source if source.is_dir() else source.parent) / f"evaluation-{first.split}"
     report.write_report(first, folder)
-    write_text(folder / "predictions.csv", room.Scores(first.images, first.classes, first.scores).to_csv())
+    write_text(folder / "predictions.csv", Scores(first.images, first.classes, first.scores).to_csv())
     text = report.summary(first)
     result: dict[str, Any] = {"split": first.split, "films": len(first.images), "patients": first.patients}
     result |= {"notes": list(first.notes), "metrics": report.as_records(first)}

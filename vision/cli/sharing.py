@@ -1,9 +1,10 @@
-"""Commands whose result goes to somebody else: `export`."""
+"""Commands whose result goes to somebody else: `cam`, `export`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -85,3 +86,62 @@ def export(
     if isinstance(thresholds, str):
         say(f"thresholds chosen on {thresholds} for the highest F1")
     finish(problems, allow_refused)
+
+
+@cli.command()
+@click.argument("source", type=READ)
+@click.argument("films", type=READ, nargs=-1)
+@click.option("--class", "names", multiple=True, help="A class to explain; may repeat. All by default.")
+@click.option("--count", type=click.IntRange(1), default=2, show_default=True, help="Films of each kind and class.")
+@click.option("--labels", type=READ, help="Labels to tell right from wrong by; the run's own by default.")
+@click.option("--images", type=READ, help="Folder of the films.")
+@click.option("--split", help="test where there is one, else valid.")
+@click.option("-o", "--out", type=READ, help="Folder for the pages; cam in the run's by default.")
+@batch_size_option
+@accelerator_option
+@allow_refused_option
+def cam(
+    source: Path,
+    films: Sequence[Path],
+    names: Sequence[str],
+    count: int,
+    labels: Path | None,
+    images: Path | None,
+    split: str | None,
+    out: Path | None,
+    batch_size: int,
+    accelerator: str,
+    allow_refused: bool,
+) -> None:
+    """Show by Grad-CAM where SOURCE, a run's folder or a checkpoint, sees a class.
+
+    Of the FILMS that are named; without any, of the most confident right and wrong ones of each class.
+
+    \b
+    Example:
+      vnvision cam runs/first
+      vnvision cam runs/first film.jpg --class pleura -o cam
+    """
+    from vision import cam as room
+    from vision import evaluate
+
+    opened = evaluate.open_source(source)
+    if opened.checkpoint is None:
+        raise InputError(f"{source}:1:1: predictions, a run's folder or a checkpoint is needed")
+    options: dict[str, Any] = {"batch_size": batch_size, "accelerator": accelerator}
+    if films:
+        examples, problems = room.explain_named(opened.checkpoint, films, names, **options)
+        heading = f"{source.name}: {len(films)} films"
+    else:
+        table = evaluate.labels_for(opened, labels, images)
+        split = split or evaluate.reported_split(table)
+        examples, problems = room.explain_confident(opened, table, split, names=names, count=count, **options)
+        problems = [*table.refused, *problems]
+        heading = f"{source.name}: the most confident films of {split}, right and wrong"
+    folder = out or (source if source.is_dir() else source.parent) / "cam"
+    if examples:
+        room.write_pages(examples, folder, heading)
+        click.echo(folder / "cam.html")
+    finish(problems, allow_refused)
+    if not examples:
+        raise InputError(f"{source}: no film to show, one with a label or a positive score is needed")
