@@ -196,25 +196,50 @@ def evaluate(
         problems += bad
     reported, scores, bad = score_table(source, table.take(table.where(split)), batch_size, accelerator)
     problems += bad
-    y, groups = reported.targets.astype(np.float64), reported.groups()
+    notes = _notes(source, split, tuned, float(cuts[0]), n, reported.patients is not None)
+    return assess(source.path.name, split, reported, scores, cuts, n=n, seed=seed, notes=notes), problems
+
+
+def assess(
+    name: str,
+    split: str,
+    table: LabelTable,
+    scores: Array,
+    thresholds: Array,
+    *,
+    predicted: NDArray[np.bool_] | None = None,
+    n: int = 3000,
+    seed: int = 0,
+    notes: tuple[str, ...] = (),
+) -> Evaluation:
+    """What is known of scores (N, C) of the films of `table`; the same `seed` draws the same resamples.
+
+    Args:
+        predicted: (N, C) which films are called positive, where that is not score > threshold.
+    """
+    y, groups = table.targets.astype(np.float64), table.groups()
     counts = resample(len(y), n=n, seed=seed, groups=groups)
-    drawn = replicates(y, scores, thresholds=cuts, counts=counts)
-    point = metrics.measure(y, scores, cuts)
-    evaluation = Evaluation(
-        name=source.path.name,
+    drawn = replicates(y, scores, thresholds=thresholds, counts=counts)
+    point = metrics.measure(y, scores, thresholds)
+    if predicted is not None:
+        called = predicted.astype(np.float64)
+        by_call, at_point = replicates(y, called, thresholds=0.5, counts=counts), metrics.measure(y, called, 0.5)
+        for metric in ("f1", "sensitivity", "specificity"):
+            drawn[metric], point[metric] = by_call[metric], at_point[metric]
+    return Evaluation(
+        name=name,
         split=split,
         classes=table.classes,
-        images=reported.images,
+        images=table.images,
         y=y,
         scores=scores,
-        thresholds=cuts,
-        intervals={name: interval(point[name], drawn[name]) for name in metrics.NAMES},
-        macro={name: _macro_interval(point[name], drawn[name]) for name in metrics.NAMES},
+        thresholds=thresholds,
+        intervals={metric: interval(point[metric], drawn[metric]) for metric in metrics.NAMES},
+        macro={metric: _macro_interval(point[metric], drawn[metric]) for metric in metrics.NAMES},
         replicates=drawn,
         patients=None if groups is None else len(set(groups.tolist())),
-        notes=_notes(source, split, tuned, float(cuts[0]), n, groups is not None),
+        notes=notes,
     )
-    return evaluation, problems
 
 
 def reported_split(table: LabelTable) -> str:

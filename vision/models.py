@@ -98,8 +98,10 @@ def _letters(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
-def create(name: str, classes: int, size: int, *, drop_rate: float = 0.0) -> nn.Module:
+def create(name: str, classes: int, size: int, *, drop_rate: float = 0.0, **options: Any) -> nn.Module:
     """A model with random weights: films (B, 1, `size`, `size`) to logits (B, `classes`).
+
+    `options` are timm's for this model, its widths for example.
 
     Raises:
         InputError: a size that the model cannot take.
@@ -107,7 +109,7 @@ def create(name: str, classes: int, size: int, *, drop_rate: float = 0.0) -> nn.
     name = resolve(name)
     try:
         sized = _sized(name, size)
-        model: nn.Module = timm.create_model(name, in_chans=1, num_classes=classes, drop_rate=drop_rate, **sized)
+        model: nn.Module = timm.create_model(name, in_chans=1, num_classes=classes, drop_rate=drop_rate, **sized, **options)
         with torch.no_grad():
             model.eval()(torch.zeros(1, 1, size, size))
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:

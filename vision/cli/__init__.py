@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vision.cli import measuring, sharing, training
+from vision.cli import measuring, sharing, training, views
 from vision.cli.base import cli, main
 
-__all__ = ["cli", "main", "measuring", "sharing", "training"]
+__all__ = ["cli", "main", "measuring", "sharing", "training", "views"]

@@ -1,4 +1,4 @@
-"""Commands that train: `train`, `sweep`, `bench`."""
+"""Commands that train: `train`, `sweep`, `compare`, `bench`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import Any
 
 import click
 
-from vision.cli.base import READ, accelerator_option, allow_refused_option, cli, json_option, say, settings_option
+from vision.cli.base import (
+    READ,
+    accelerator_option,
+    allow_refused_option,
+    cli,
+    json_option,
+    say,
+    settings_option,
+    threshold_or_split,
+)
 from vision.errors import InputError
 
 
@@ -69,6 +78,61 @@ def sweep(file: Path, out: Path, settings: Sequence[str], accelerator: str, allo
     from vision.sweep import sweep as run
 
     click.echo(run(file, out, settings, accelerator=accelerator, allow_refused=allow_refused, say=say))
+
+
+@cli.command()
+@click.option("--labels", type=READ, help="CheXpert's train.csv, or any CSV with the scheme's labels.")
+@click.option("--images", type=READ, help="Folder the image column is relative to; the CSV's own by default.")
+@click.option("-o", "--out", type=READ, required=True, help="Folder of the runs; what is finished is not done again.")
+@click.option("--models", default="resnet50,densenet121,inception_v3,efficientnet_b2", show_default=True,
+              help="Architectures, with commas.")  # fmt: skip
+@click.option("--scheme", default="chexpert", show_default=True, help="Regions and their findings, a YAML file.")
+@click.option("--config", type=READ, help="YAML configuration that all runs share; --set goes over it.")
+@settings_option
+@click.option("--split", help="test where there is one, else valid.")
+@click.option(
+    "--thresholds", default="0.5", callback=threshold_or_split, help="A number, or a split to choose them on."
+)
+@click.option("--replicates", type=click.IntRange(1), default=3000, show_default=True)
+@json_option
+@accelerator_option
+@allow_refused_option
+def compare(
+    labels: Path | None,
+    images: Path | None,
+    out: Path,
+    models: str,
+    scheme: str,
+    config: Path | None,
+    settings: Sequence[str],
+    split: str | None,
+    thresholds: str | float,
+    replicates: int,
+    as_json: bool,
+    accelerator: str,
+    allow_refused: bool,
+) -> None:
+    """Coarse against fine labels: train and measure five regions and twelve findings on the same films.
+
+    \b
+    Example:
+      vnvision compare --labels CheXpert-v1.0/train.csv --images . -o runs/table8 --set size=320
+    """
+    from vision.compare import run
+    from vision.config import apply_settings, parse_yaml, validate
+    from vision.schemes import load_scheme
+
+    given = {key: value for key, value in {"labels": labels, "images": images}.items() if value is not None}
+    values = apply_settings({**(parse_yaml(config) if config else {}), **given}, settings)
+    if "labels" not in values:
+        raise InputError("--labels: missing, a CSV of labels is needed")
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    table, records = run(
+        validate(values, str(config or "options")), names, out, load_scheme(scheme), thresholds=thresholds,
+        split=split, n=replicates, accelerator=accelerator, allow_refused=allow_refused, say=say,
+    )  # fmt: skip
+    click.echo(json.dumps(records, indent=2) if as_json else table)
+    say(f"tables in {out}")
 
 
 @cli.command()

@@ -1,0 +1,147 @@
+"""Training of the PA classifier, small enough for a laptop: from films to an ONNX file, the loop in one piece."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from vision.batches import Films, stream
+from vision.cache import build_cache
+from vision.data import LabelTable, Problem
+from vision.devices import open_fabric
+from vision.errors import InputError
+from vision.export import to_onnx, weights_hash
+from vision.files import write_with
+from vision.models import create
+from vision.progress import progress
+from vision.schedule import lr_at
+from vision.views.changes import Strength, vary
+
+Say = Callable[[str], object]
+_CHANGES = 2  # this stream of random numbers below the seed
+_STRIDE = 32  # of the model: films of whole multiples waste no border
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what is learnt, beside the films. The defaults made the shipped classifier."""
+
+    model: str = "resnet10t"
+    options: dict[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 64, 128], "stem_width": 16})
+    size: int = 192
+    first_size: int = 96  # films grow to `size` over the first 7/10 of the steps: what is coarse is learnt cheaply
+    epochs: int = 100
+    batch_size: int = 32
+    lr: float = 2e-3
+    weight_decay: float = 0.05
+    average: float = 0.995  # of the weights' exponential moving average, which is what is kept
+    mean: float = 0.449
+    std: float = 0.226
+    seed: int = 0
+    changes: Strength = field(default_factory=Strength)
+
+    def side(self, step: int, total: int) -> int:
+        """Side of the films of a step."""
+        grown = min(1.0, step / (0.7 * total))
+        return max(_STRIDE, round((self.first_size + (self.size - self.first_size) * grown) / _STRIDE) * _STRIDE)
+
+
+class Projection(nn.Module):
+    """Films in 0..1, (N, 1, S, S), to the probability of PA, (N,)."""
+
+    def __init__(self, model: nn.Module, mean: float, std: float) -> None:
+        super().__init__()
+        self.model, self.mean, self.std = model, mean, std
+
+    def forward(self, image: Tensor) -> Tensor:
+        return torch.sigmoid(self.logit(image))
+
+    def logit(self, image: Tensor) -> Tensor:
+        found: Tensor = self.model((image - self.mean) / self.std)
+        return found.squeeze(1)
+
+
+def train(
+    table: LabelTable,
+    out: Path,
+    recipe: Recipe,
+    *,
+    cache: Path,
+    accelerator: str = "auto",
+    threads: int | None = None,
+    say: Say = print,
+) -> list[Problem]:
+    """Trains on the rows that are `train`, and writes the ONNX file `out`.
+
+    Returns the films that could not be read, which are left out.
+
+    Raises:
+        InputError: no film, or none of one of the two kinds.
+    """
+    rows = table.where("train")
+    table = table.take(rows)
+    # a quarter more than is shown, so that what is cropped is still sharp
+    with progress("decoding films", len(table)) as advance:
+        pixels, failed = build_cache(table.paths, recipe.size * 5 // 4, cache, workers=threads, progress=advance)
+    problems = [(error.kind, f"{table.paths[row]}:1:1: {error}") for row, error in sorted(failed.items())]
+    keep = [row for row in range(len(table)) if row not in failed]
+    table = table.take(keep)
+    if not len(table) or len(set(table.targets[:, 0].tolist())) < 2:
+        raise InputError(f"{table.source}:1:1: {len(table)} films to train on, some PA and some others are needed")
+    positives = int(table.targets.sum())
+    say(f"{len(table)} films, {positives} PA")
+    fabric = open_fabric(accelerator)
+    if threads:
+        torch.set_num_threads(threads)
+    model = fit(table, Films(pixels.take(keep), fabric.device), recipe)
+    counts = {"films": len(table), "pa": positives, "labels_sha256": table.digest()}
+    metadata = {
+        "size": str(recipe.size),
+        "version": weights_hash(model.state_dict()),
+        "trained": json.dumps({**counts, "recipe": asdict(recipe)}),
+    }
+    graph = to_onnx(model.cpu(), recipe.size, output="pa", metadata=metadata, half=True)
+    write_with(out, lambda temporary: temporary.write_bytes(graph))
+    return problems
+
+
+def fit(table: LabelTable, films: Films, recipe: Recipe) -> Projection:
+    """The loop: every step's films, their order and their changes follow from the seed and the step alone."""
+    device = films.device
+    torch.manual_seed(recipe.seed)
+    model = create(recipe.model, 1, recipe.size, **recipe.options)
+    module = Projection(model, recipe.mean, recipe.std).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    kept = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)  # type: ignore[no-untyped-call]
+    weights: dict[str, Any] = {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay}
+    others: dict[str, Any] = {"params": [p for p in module.parameters() if p.ndim <= 1]}  # biases and normalisation do not decay
+    optimizer = torch.optim.AdamW([weights, others], lr=recipe.lr, weight_decay=0.0)
+    truth = torch.from_numpy(table.targets[:, 0]).to(device)
+    count = recipe.batch_size
+    total = max(1, recipe.epochs * len(table) // count)
+    plan = [stream(len(table), seed=recipe.seed, start=step * count, count=count) for step in range(total)]
+
+    with progress("training", total) as advance:
+        for step, pixels in enumerate(films.batches(plan)):
+            lr = lr_at(step, base_lr=recipe.lr, warmup_steps=total // 20, total_steps=total)
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+            rng = np.random.default_rng([recipe.seed, _CHANGES, step])
+            x, like = vary(pixels.float() / 255, rng, recipe.side(step, total), recipe.changes)
+            module.train()
+            target = truth[torch.from_numpy(plan[step]).to(device)] * like
+            F.binary_cross_entropy_with_logits(module.logit(x), target).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad()
+            kept.update_parameters(module)
+            advance(1)
+    result: Projection = kept.module  # type: ignore[assignment]
+    return result.eval()
