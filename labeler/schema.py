@@ -123,14 +123,14 @@ class Cue(Entry):
     """Words that decide what is asserted about the findings near them.
 
     scope: `list` runs forward over a list of findings, `next` over the next predicate, `before` back over what was
-    just said, `clause` to the next comma or colon, `bracket` to the end of a bracket opened right after, `sentence`
-    to the end of the sentence.
+    just said, `around` back, or forward where nothing was said, `clause` to the next comma or colon, `bracket` to the
+    end of a bracket opened right after, `sentence` to the end of the sentence.
     """
 
     assertion: Literal[
         "absent", "uncertain", "historical", "excluded", "present", "contrast", "not_assessable", "clinical"
     ] = Field(description="What the words say of a finding.")
-    scope: Literal["list", "next", "before", "clause", "bracket", "sentence", "none"] = Field(
+    scope: Literal["list", "next", "before", "around", "clause", "bracket", "sentence", "none"] = Field(
         "none", description="How far they reach."
     )
     phrases: tuple[Pattern, ...] = Field(description="The words, as patterns.")

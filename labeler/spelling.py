@@ -23,7 +23,7 @@ WRONG_MARKS = 0.15  # some mark is wrong or missing
 KEYSTROKE = 0.05  # Telex or VNI left in
 DOUBLED = 0.1  # the same letter twice
 JOINED = 0.05  # syllables run together
-SOUND = 0.2  # written as it sounds (s/x, tr/ch, final n/ng)
+SOUND = 0.23  # written as it sounds (s/x, tr/ch, final n/ng)
 SLIP = 0.25  # one letter doubled, swapped, or hit beside
 EDIT = 0.4  # one letter lost, added or changed
 MAX_CANDIDATES = 8
@@ -65,17 +65,21 @@ _NEIGHBOURS = {
 class Candidate:
     """A reading of a typed word: the words it may stand for and what that reading costs.
 
-    `context` readings count only inside a longer phrase: the typed word may well be another real word.
+    `context` readings count only inside a longer phrase: the typed word may well be another real word.  `heard` ones
+    sound as typed, so that a phrase around them leaves less doubt.
     """
 
     words: Words
     cost: float = 0.0
     context: bool = False
+    heard: bool = False
 
     @property
     def guess(self) -> float:
         """How much of a guess a context reading is: half a phrase may differ in marks or sound, a third in letters."""
-        return 0.0 if not self.context else 1.0 if self.cost < SLIP else 1.5
+        if not self.context:
+            return 0.0
+        return 0.75 if self.heard else 1.0 if self.cost < SLIP else 1.5
 
 
 Way = tuple[Words, float, float]  # words, cost, guess
@@ -223,24 +227,24 @@ class Speller:
     def _repairs(self, word: str, key: str) -> tuple[Candidate, ...]:
         out: dict[Words, Candidate] = {}
 
-        def offer(words: Words, cost: float, context: bool = False) -> None:
-            held = out.get(words)
-            if held is None or cost < held.cost:
-                out[words] = Candidate(words, round(cost, 3), context)
+        def offer(candidate: Candidate) -> None:
+            held = out.get(candidate.words)
+            if held is None or candidate.cost < held.cost:
+                out[candidate.words] = candidate
 
         real = is_syllable(word)
         decoded = undo_telex(word)
         if decoded is not None:
             for candidate in self._known(decoded, KEYSTROKE):
-                offer(candidate.words, candidate.cost, candidate.context)
+                offer(candidate)
             if out and all(not c.context for c in out.values()):
                 return tuple(out.values())
         collapsed = canonical(re.sub(r"(\w)\1+", r"\1", word.lower()))
         if collapsed in self.vocabulary and len(collapsed) > 1:
-            offer((collapsed,), DOUBLED)
+            offer(Candidate((collapsed,), DOUBLED))
         for base in dict.fromkeys((word, decoded or word)):
             for candidate in self._near(base, real):
-                offer(candidate.words, candidate.cost, candidate.context)
+                offer(candidate)
         if not out:
             return ()
         best = min(c.cost for c in out.values())
@@ -259,9 +263,10 @@ class Speller:
             cost = slip_cost(bare, near)
             for w in self._by_skeleton[near]:
                 out.append(Candidate((w,), cost + mark_cost(word, w), real or len(near) < 3))
-        for near in sounds_like(bare):
-            for w in self._by_skeleton.get(near, ()):
-                out.append(Candidate((w,), SOUND + mark_cost(word, w), real))
+        for heard in sounds_like(word.lower()):
+            for w in self._by_skeleton.get(skeleton(heard), ()):
+                marks = mark_cost(heard, w)
+                out.append(Candidate((w,), SOUND + 2 * marks, real, heard=not marks))
         barred = self._barred.get(bare)
         return [c for c in out if c.words[0] not in barred] if barred else out
 
@@ -270,7 +275,7 @@ class Speller:
         found = self._wide.get(reading.key)
         if found is None:
             shown = display(reading.key)
-            near = [Candidate(c.words, c.cost, True) for c in self._near(shown, True) if c.words != (reading.key,)]
+            near = [c for c in self._near(shown, True) if c.words != (reading.key,)]
             have = {c.words for c in reading.candidates}
             near = sorted((c for c in near if c.words not in have), key=lambda c: c.cost)[: 3 * MAX_CANDIDATES]
             found = self._wide[reading.key] = (*reading.candidates, *near)

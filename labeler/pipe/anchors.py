@@ -31,7 +31,7 @@ from labeler.spelling import Reading
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
-_STOPS = frozenset({".", ";", "!"})
+STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
 _PAIR = frozenset({"2", "hai", "cả"})
 
 
@@ -128,7 +128,7 @@ class Clauses:
                         continue
                     segment += 1
                     fresh = fresh and key != ","
-                elif key == "?" or (key in _STOPS and not (key == "." and self._stray(k))):
+                elif key == "?" or (key in STOPS and not (key == "." and self._stray(k))):
                     segment += 1
                     sentence += 1
                     fresh = True
@@ -168,10 +168,7 @@ class Clauses:
         """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
         if k + 1 >= len(self.items):
             return False
-        j = k - 1
-        while j >= 0 and self.items[j].kind == NEUTRAL:
-            j -= 1
-        unit = self.items[j].unit if j >= 0 else None
+        unit = self.items[k - 1].unit if k else None
         return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.lexicon import Unit
-from labeler.pipe.anchors import Clauses, Hit
+from labeler.pipe.anchors import STOPS, Clauses, Hit
 from labeler.pipe.keywords import (
     AMOUNT,
     CONJUNCTION,
@@ -28,6 +28,7 @@ from labeler.pipe.keywords import (
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
 _FILLERS = frozenset({NEUTRAL, AMOUNT, SIDE, NUMBER})
+_ENDS = STOPS | {",", ")", "?"}
 
 
 class Scope:
@@ -175,7 +176,7 @@ class _Sentence:
                 self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
             self.out.excluded[k] = True
             return
-        if cue.scope == "before" and (kind != "absent" or self._said_anything(k)):
+        if cue.scope == "before" or (cue.scope == "around" and self._looks_back_alone(k)):
             self._backward(k, kind)
             return
         if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
@@ -199,11 +200,19 @@ class _Sentence:
         if kind == "absent" and self._ends_after(k) and self._looks_back(k):
             self._backward(k, kind)  # "dịch không, khí không"
             return
-        self.scope = Scope(k, kind, "list" if cue.scope == "before" else cue.scope)  # "Đã hết dịch màng phổi"
+        self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope)
 
-    def _said_anything(self, k: int) -> bool:
-        """Whether a finding or a structure stands before a cue in its sentence."""
-        return any(self.items[j].kind in (SIGN, STRUCTURE) for j in range(self.first, k))
+    def _looks_back_alone(self, k: int) -> bool:
+        """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
+        segment = self.clauses.segment
+        ahead = range(k + 1, self.last + 1)
+        if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
+            return True
+        return any(
+            hit.sense.finding is not None and segment[j] == segment[k]
+            for j in range(self.first, k)
+            for hit in self.clauses.hits.get(j, ())
+        )
 
     def _looks_back(self, k: int) -> bool:
         """Whether a finding or a structure stands before a cue in its segment, or a list before its colon."""
@@ -218,7 +227,7 @@ class _Sentence:
             cue = self.items[k + 1].unit.cue  # type: ignore[union-attr]
             if cue is not None and cue.assertion == "present" and cue.scope == "none":
                 k += 1
-        return k + 1 > self.last or self.items[k + 1].key in (",", ".", ";", ")", "!", "?")
+        return k + 1 > self.last or self.items[k + 1].key in _ENDS
 
     def _bracket(self, k: int, kind: str) -> None:
         if k + 1 > self.last or self.items[k + 1].key != "(":
@@ -233,13 +242,13 @@ class _Sentence:
         if not hits and self._opens_segment(k):
             hits = self._said_in(self.clauses.segment[k] - 1, k)
         unit = self.items[k].unit
-        if not hits and unit is not None and unit.cue is not None and unit.cue.scope == "before":
+        if not hits and unit is not None and unit.cue is not None and unit.cue.scope in ("before", "around"):
             return  # "xương sườn (-)": nothing was found there
         if not hits and kind == "absent" and self.about_film and self.override is None and self._says_something():
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
-            if hit.assertion == "present":
+            if hit.assertion == "present" or (hit.assertion == "uncertain" and kind == "absent"):  # "Nghi lao: không"
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
@@ -275,7 +284,8 @@ class _Sentence:
             for hit in clauses.hits.get(j, ()):
                 if hit.sense.finding is None:
                     continue
-                shares = bool(out) and hit.anchor is not None and any(hit.anchor == other.anchor for other in out)
+                shares = hit.anchor is not None and any(hit.anchor == other.anchor for other in out)
+                shares = shares and clauses.segment[hit.anchor] == clauses.segment[k]  # type: ignore[index]
                 if here or whole or shares:
                     out.append(hit)
             if self.items[j].kind == CUE and not whole and out:
@@ -424,7 +434,8 @@ class _Sentence:
         if not scope.covered or k in self.clauses.demoted or not self._has_own_predicate(k):
             return
         last = scope.covered[-1]
-        parallel = last.anchor is not None and last.anchor < last.item  # "bóng tim to hay trung thất rộng"
+        # "không thấy bóng tim to hay trung thất rộng"
+        parallel = last.anchor is not None and scope.item < last.anchor < last.item
         if scope.disjunction or (scope.conjunction and parallel):
             return
         if parallel and scope.comma and scope.reach == "list":

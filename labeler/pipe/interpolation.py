@@ -110,7 +110,7 @@ class Interpolator:
                     reasons.add("uncertain_repair")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
-                if hit.structure is None and sense.generic:
+                if hit.structure is None and sense.generic and not self._refers_back(clauses, k):
                     reasons.add("unspecified")
             elif assertion == "absent":
                 absent.add((sense.finding, hit.side))
@@ -198,6 +198,18 @@ class Interpolator:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
         return False
 
+    def _refers_back(self, clauses: Clauses, k: int) -> bool:
+        """Whether a generic word goes on about a finding before it: "lao phổi có hang, tổn thương mức độ vừa"."""
+        items = clauses.items
+        if k and items[k - 1].kind in (CUE, CONJUNCTION):
+            return False
+        return any(
+            hit.sense.finding is not None and not hit.sense.generic and hit.assertion in ("present", "uncertain")
+            for j, hits in clauses.hits.items()
+            if j < k and clauses.sentence[j] == clauses.sentence[k]
+            for hit in hits
+        )
+
     def _calls_film_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> bool:
         """Whether a statement calls the film as a whole normal: outright, or of everything in the conclusion."""
         sense = hit.sense
@@ -206,6 +218,8 @@ class Interpolator:
                 return False
             if sense.whole_film:
                 return True
+            if hit.structure is None and self._follows_finding(clauses, k):
+                return False  # "tràn dịch thể tự do"
         elif not sense.generic:
             return False
         concluding = (section == "conclusion" and not clauses.headings) or (
@@ -215,6 +229,15 @@ class Interpolator:
             return False
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
         return len(regions) > 1 or (hit.structure is None and not sense.covers)
+
+    def _follows_finding(self, clauses: Clauses, k: int) -> bool:
+        """Whether a finding that is there stands before an item in its segment."""
+        return any(
+            hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
+            for j, hits in clauses.hits.items()
+            if j < k and clauses.segment[j] == clauses.segment[k]
+            for hit in hits
+        )
 
     def residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         """Items that nothing explains, unless they are not about this film or their existence is denied."""

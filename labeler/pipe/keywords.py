@@ -74,6 +74,7 @@ _FILLING = frozenset({SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL})
 _MAY_YIELD = frozenset({NEUTRAL, CUE, SIGN})  # kinds that give their last word up to a longer sign
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
+WELL_BACKED = 5  # words of a phrase per word taken for another, for the phrase to leave no doubt
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
 
@@ -467,7 +468,7 @@ class Matcher:
                 backed = 2 * guesses <= j - i or (j - i == 1 and self._stands_alone(unit, cost))
                 filler = j - i == 1 and cost > MAX_NEUTRAL_COST and self._kinds[unit] == NEUTRAL
                 if backed and not filler:
-                    out.append((j, cost, unit, guesses > 0))
+                    out.append((j, cost, unit, WELL_BACKED * guesses > j - i))
             if j >= len(tokens):
                 continue
             reading = tokens[j]

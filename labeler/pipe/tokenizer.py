@@ -15,6 +15,7 @@ _CHUNK = re.compile(
     r"\([-+?±]\)"  # a result in brackets is one sign
     r"|\d{1,2}[/.-]\d{1,2}[/.-](?:\d{4}|\d{2})(?![\d/])"  # a date is one number
     r"|\d+(?:[.,]\d+)?"
+    r"|[-=]>(?!\s*\d)"  # an arrow
     r"|[^\W\d_][^\W_]*"
     r"|[^\w\s]|_"
 )

@@ -230,3 +230,53 @@ def test_a_negation_names_its_cue(labeler: Labeler) -> None:
 def test_a_present_finding_has_no_cue(labeler: Labeler) -> None:
     (mention,) = labeler.label("Tràn dịch màng phổi phải.").mentions
     assert (mention.assertion, mention.cue) == ("present", None)
+
+
+WHAT_IS_GONE = [
+    # "đã hết" and its like look back over a finding, and ahead where none was said in their segment
+    ("Tràn dịch màng phổi phải nay đã tan hoàn toàn.", "pleural_effusion absent right"),
+    ("Bóng tim to, đã hết dịch màng phổi.", "cardiomegaly present; pleural_effusion absent"),
+    ("Đám mờ đáy phổi phải nay đã xóa hết.", "lung_opacity absent right"),
+    ("Góc sườn hoành phải đã xóa hết.", "costophrenic_blunting present right"),
+    ("TKMP: không thấy trên phim nằm.", "pneumothorax absent"),
+    ("Không thấy trên phim này hình tràn dịch màng phổi.", "pleural_effusion absent"),
+    # nipples and postures set nothing aside that stands after a comma
+    ("Bóng núm vú hai bên, nốt mờ đáy phổi phải.", "nodule present right"),
+    # one structure shared by two statements: only the second is denied
+    ("Tim to, bờ phải không còn lệch.", "cardiomegaly present; mediastinal_shift absent"),
+]
+
+FORMS = [
+    ("Nghi lao: không | Bất thường khác: không", "tuberculosis absent"),
+    ("Theo dõi lao phổi: không.", "tuberculosis absent"),
+    ("Phổi (P): BT ☑ BẤT THƯỜNG ☐", "parenchymal_lesion absent"),
+    ("☑ Bình thường ☐ Tràn dịch màng phổi", "pleural_effusion absent"),
+    ("Nghi lao: có ☑ không ☐", "tuberculosis present"),
+    ("Tim to -> đề nghị siêu âm loại trừ tràn dịch màng tim", "cardiomegaly present; pericardial_effusion historical"),
+]
+
+TREATED = [
+    ("Kiểm tra sau viêm phổi 4 tuần: hai phổi sáng.", "-"),
+    ("Phim trước đặt CVC: hai phổi sáng.", "central_line historical"),
+    ("Sau dẫn lưu TKMP trái ngày 2, phổi trái đã nở.", "chest_drain present"),
+    ("Hóc xương cá. Không thấy dị vật cản quang vùng cổ.", "foreign_body absent"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WHAT_IS_GONE + FORMS + TREATED)
+def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> None:
+    assert_mentions(labeler, text, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lao phổi có hang, tổn thương mức độ vừa.",  # goes on about what was named
+        "Kết luận: tràn dịch màng phổi trái thể tự do.",  # describes the effusion, does not call the film normal
+        "Túi cùng trái hết dịch, màng phổi không dày.",
+        "Chàn dịch màng phổi hai bên lượng ít.",  # as it is dictated in the north
+        "Xương xườn không gãy. Theo rõi viêm phổi.",
+    ],
+)
+def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
+    assert labeler.label(text).reasons == ()
