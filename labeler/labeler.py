@@ -51,7 +51,7 @@ class Context:
     def __init__(self, section: str, topic: str | None, unmarked: bool) -> None:
         self.section, self.topic, self.unmarked = section, topic, unmarked
         self.memo: dict[str, Entry] = {}
-        self.blind: dict[str, Entry] = {}  # by the line with all its digits 0, where digits mean nothing
+        self.blind: dict[str, Entry] = {}  # by the line with its digits 0 (but a 2 alone), where digits mean nothing
 
 
 class Entry:
@@ -280,11 +280,15 @@ class Labeler:
 
     def template_report(self, text: str) -> LabeledReport | None:
         """The report of a text that equals a no-finding template as a whole, else None."""
-        entries = self._read(text)
-        if not entries or not all(entry.in_template for entry in entries):
+        template = self._template_of(self._read(text))
+        return None if template is None else self._from_template(text, template)
+
+    def _template_of(self, entries: list[Entry]) -> str | None:
+        """Id of the template that these lines make together."""
+        if not entries or not entries[0].in_template or not all(entry.in_template for entry in entries):
             return None
-        template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
-        return None if template is None else self._from_template(text, template[0])
+        found = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
+        return None if found is None else found[0]
 
     def _from_template(self, text: str, template: str) -> LabeledReport:
         return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template, self)
@@ -380,7 +384,7 @@ class Labeler:
         tokens = parts[0].tokens
         if entry.key != NO_TEMPLATE and tokens and (entry.key or tokens[0].key in self._template_openings):
             words = template_words([token for part in parts for token in part.tokens])
-            if self._digits_in_templates is False and _ANY_DIGIT.search(words):
+            if not self._digits_in_templates and _ANY_DIGIT.search(words):
                 words = NO_TEMPLATE
         entry.add(verdict, words)
         entry.in_template = entry.key in self._template_lines
@@ -474,51 +478,28 @@ class Labeler:
                 normal.append((span(statement.start, statement.end), statement.regions, statement.rule))
                 cleared.update(statement.clears)
             not_assessable |= detail.not_assessable
-        classes = {
-            name: self._because(name, report, mentions, normal, not_assessable)
-            for name in self.classes
-            if name != "abnormal"
-        }
-        classes["abnormal"] = self._because_abnormal(report, mentions, normal)
+        classes = {name: _because(name, report, mentions, normal, not_assessable) for name in self.classes}
         return Explanation(tuple(mentions), tuple(residue), classes, frozenset(cleared))
 
-    def _because(
-        self, name: str, report: LabeledReport, mentions: list[Mention],
-        normal: list[tuple[Span, tuple[str, ...], str]], not_assessable: set[str],
-    ) -> Because:  # fmt: skip
-        value = report.labels[name]
-        if value:
-            deciding = [
-                i for i, m in enumerate(mentions) if m.region == name and m.assertion in ("present", "uncertain")
-            ]
-            return Because(value, "mention", {"mentions": deciding})
-        if name in not_assessable:
-            return Because(0, "not assessable")
-        for i, m in enumerate(mentions):
-            if m.region == name and m.assertion == "absent":
-                return Because(
-                    0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()}
-                )
-        for where, regions, rule in normal:
-            if name in regions:
-                return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
-        return Because(0, "not mentioned")
 
-    def _because_abnormal(
-        self, report: LabeledReport, mentions: list[Mention], normal: list[tuple[Span, tuple[str, ...], str]]
-    ) -> Because:
-        if report.labels["abnormal"]:
-            deciding = [i for i, m in enumerate(mentions) if m.assertion in ("present", "uncertain")]
-            return Because(1, "mention", {"mentions": deciding})
-        for i, m in enumerate(mentions):
-            if m.assertion == "absent":
-                return Because(
-                    0, "negation", {"cue": m.cue, "mention": i, "span": Span(m.start, m.end, m.text).to_dict()}
-                )
-        if normal:
-            where, _, rule = normal[0]
+def _because(
+    name: str, report: LabeledReport, mentions: list[Mention], normal: list[tuple[Span, tuple[str, ...], str]],
+    not_assessable: set[str],
+) -> Because:  # fmt: skip
+    """Why a class has its value: what sets it, else the first thing said that denies it.  Anything concerns abnormal."""
+    concern = [(i, m) for i, m in enumerate(mentions) if name in (m.region, "abnormal")]
+    if report.labels[name]:
+        return Because(1, "mention", {"mentions": [i for i, m in concern if m.assertion in ("present", "uncertain")]})
+    if name in not_assessable:
+        return Because(0, "not assessable")
+    for i, m in concern:
+        if m.assertion == "absent":
+            span = Span(m.start, m.end, m.text).to_dict()
+            return Because(0, "negation", {"cue": m.cue, "mention": i, "span": span})
+    for where, regions, rule in normal:
+        if name in (*regions, "abnormal"):
             return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
-        return Because(0, "not mentioned")
+    return Because(0, "not mentioned")
 
 
 @contextmanager
