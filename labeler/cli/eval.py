@@ -65,7 +65,7 @@ def evaluate(
     from labeler.evaluate import changes, outcomes
     from labeler.io.gold import read_gold
     from labeler.io.sources import BadInput
-    from labeler.scoreboard import scoreboard
+    from labeler.workbench.scoreboard import scoreboard
 
     before = _read_result(compare) if compare else None
     labeler = load_labeler(rules)
@@ -98,7 +98,7 @@ def evaluate(
 
 def _missed(result: dict[str, Any], min_f1: float | None, max_auto_wrong: float | None) -> Iterator[str]:
     """The thresholds that were not met."""
-    from labeler.scoreboard import lowest_f1
+    from labeler.workbench.scoreboard import lowest_f1
 
     if min_f1 is not None:
         name, f1 = lowest_f1(result)
@@ -124,8 +124,8 @@ def _read_result(path: str) -> dict[str, Any]:
 
 
 def _write_errors(path: str, labeler: Labeler, found: list[Outcome]) -> None:
-    from labeler.errors import error_record
     from labeler.io.writers import Outputs, dump
+    from labeler.workbench.errors import error_record
 
     with Outputs() as outputs:
         file = outputs.file(path)
@@ -241,7 +241,7 @@ def _findings(block: dict[str, Any], everything: bool) -> Iterator[str]:
 
 
 def _errors(labeler: Labeler, found: list[Outcome], show: int) -> Iterator[str]:
-    from labeler.errors import lines
+    from labeler.workbench.errors import lines
 
     wrong = sorted((one for one in found if one.wrong), key=lambda one: not one.auto_wrong)
     if wrong and show:

@@ -14,7 +14,7 @@ from labeler.io.sources import BadInput
 from labeler.rules import RuleSetError
 
 if TYPE_CHECKING:
-    from labeler.rescore import Rescorer
+    from labeler.workbench.rescore import Rescorer
 
 EVERY = 0.1  # seconds between two looks at the files
 SETTLE = 0.05  # seconds for an editor to finish writing
@@ -22,7 +22,7 @@ SETTLE = 0.05  # seconds for an editor to finish writing
 
 def watch(gold: tuple[str, ...], rules: str | None, show: int) -> int:
     """Score, then score again on every save, until Ctrl-C."""
-    from labeler.rescore import Rescorer
+    from labeler.workbench.rescore import Rescorer
 
     load_labeler(rules)  # says what is wrong with the rules as every command does
     try:
@@ -93,7 +93,7 @@ def _row(scorer: Rescorer, found: list[Outcome]) -> list[str]:
 
 def _changes(scorer: Rescorer, before: list[Outcome], show: int) -> None:
     from labeler.cli.eval import changed
-    from labeler.errors import lines
+    from labeler.workbench.errors import lines
 
     main = [one for one in scorer.outcomes if not one.gold.apart]
     found = changes({one.gold.report_id: one.to_dict() for one in before if not one.gold.apart}, main)

@@ -19,8 +19,8 @@ from typing import Any
 
 from labeler.evaluate import outcomes
 from labeler.labeler import Labeler
-from labeler.rescore import Rescorer
 from labeler.rules import builtin_path
+from labeler.workbench.rescore import Rescorer
 
 ROOT = Path(__file__).resolve().parents[2]
 NEW = "findings:\n  - {id: made_up, name: Made up, region: pleura, phrases: [viền mờ ngoại vi]}\n"

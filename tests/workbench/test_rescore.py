@@ -12,8 +12,8 @@ from ruamel.yaml import YAML
 
 from labeler.evaluate import outcomes
 from labeler.labeler import Labeler
-from labeler.rescore import Rescorer
 from labeler.rules import RuleSetError, builtin_path
+from labeler.workbench.rescore import Rescorer
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLD = (str(ROOT / "gold" / "hard.jsonl"), str(ROOT / "gold" / "typing.jsonl"))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from labeler.affected import Typed, affected
 from labeler.evaluate import Outcome, outcome
 from labeler.io.gold import Gold, gold_files, read_gold
 from labeler.labeler import Labeler
 from labeler.rules import RuleSet
+from labeler.workbench.affected import Typed, affected
 
 Stamp = tuple[int, int]  # modification time in ns, and size
 
