@@ -27,6 +27,7 @@ SOUND = 0.23  # written as it sounds (s/x, tr/ch, final n/ng)
 SLIP = 0.25  # one letter doubled, swapped, or hit beside
 EDIT = 0.4  # one letter lost, added or changed
 MAX_CANDIDATES = 8
+MAX_WORDS = 200_000  # distinct typed words remembered
 
 _ROMAN = re.compile(r"(?=[ivx])x{0,2}(ix|iv|v?i{0,3})")
 _VERTEBRA = re.compile(r"[cdtls]\d{1,2}")
@@ -144,7 +145,7 @@ class Speller:
         """Pieces of a typed chunk of letters and digits: (start, end, reading) each."""
         found = self._cache.get(chunk)
         if found is None:
-            if len(self._cache) > 200_000:
+            if len(self._cache) >= MAX_WORDS:
                 self._cache.clear()
             found = self._cache[chunk] = self._read(chunk)
         return found
@@ -278,6 +279,8 @@ class Speller:
             near = [c for c in self._near(shown, True) if c.words != (reading.key,)]
             have = {c.words for c in reading.candidates}
             near = sorted((c for c in near if c.words not in have), key=lambda c: c.cost)[: 3 * MAX_CANDIDATES]
+            if len(self._wide) >= MAX_WORDS:
+                self._wide.clear()
             found = self._wide[reading.key] = (*reading.candidates, *near)
         return found
 
