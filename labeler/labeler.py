@@ -24,7 +24,7 @@ from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
 from labeler.spelling import Reading, Speller
-from labeler.text import Normalized, display, has_any_mark, is_unmarked, normalize
+from labeler.text import Normalized, display, has_any_mark, has_marks, is_unmarked, normalize
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -177,6 +177,7 @@ class Labeler:
         self.lexicon = Lexicon.build(rules)
         self.classes = rules.classes
         self.remember = remember
+        self._marked = any(map(has_marks, self.lexicon.vocabulary))
         self.speller = Speller(self.lexicon)
         self.tokenizer = Tokenizer(self.speller)
         if remember:
@@ -295,7 +296,7 @@ class Labeler:
 
     def unmarked(self, text: str) -> bool:
         """Whether a raw text was typed wholly without Vietnamese marks."""
-        return not has_any_mark(text) and is_unmarked(normalize(text).text)
+        return self._marked and not has_any_mark(text) and is_unmarked(normalize(text).text)
 
     def _read(self, text: str) -> list[Entry]:
         unmarked = self.unmarked(text)

@@ -116,6 +116,7 @@ class Speller:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.vocabulary = lexicon.vocabulary
+        self._vietnamese = lexicon.rules.info.language == "vi"
         self._cache: dict[str, tuple[tuple[int, int, Reading], ...]] = {}
         self._wide: dict[str, tuple[Candidate, ...]] = {}
         # known words by their bare letters, and bare syllables by themselves and by what is left when a letter is
@@ -258,7 +259,7 @@ class Speller:
         out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
-        if _FOREIGN.search(bare):
+        if self._vietnamese and _FOREIGN.search(bare):
             return out
         for near in self._one_edit(bare):
             cost = slip_cost(bare, near)

@@ -32,7 +32,6 @@ from labeler.spelling import Reading
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
-_PAIR = frozenset({"2", "hai", "cả"})
 
 
 # What a sign says that no structure takes: nothing, but whether it is denied still matters.
@@ -178,6 +177,7 @@ class Anchorer:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self._structures_in: dict[Unit, Structure | None] = {}
+        self._pairs: dict[Unit, bool] = {}
 
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
@@ -627,14 +627,22 @@ class Anchorer:
                 break
             if _is_side(items, j):
                 return str(items[j].unit.role)  # type: ignore[union-attr]
-        # "hai đáy phổi" is one structure
-        pair = any(item.kind == STRUCTURE and item.key in _PAIR for item in items[first : last + 1])
+        pair = any(item.kind == STRUCTURE and self._is_pair(item.unit) for item in items[first : last + 1])
         return "both" if pair else None
+
+    def _is_pair(self, unit: Unit | None) -> bool:
+        """Whether a structure begins with words for both sides: "hai đáy phổi" is one structure."""
+        if unit is None:
+            return False
+        if unit not in self._pairs:
+            heads = (self.lexicon.find(unit.words[:i]) for i in range(1, len(unit.words)))
+            self._pairs[unit] = any(head is not None and head.role == "both" for head in heads)
+        return self._pairs[unit]
 
 
 def _is_side(items: list[Item], j: int) -> bool:
     """Whether an item names a side: "2" does in "2 đáy phổi", not in "2 cm"."""
-    if items[j].kind != SIDE or items[j].key != "2" or items[j].last - items[j].first > 1:
+    if items[j].kind != SIDE or not items[j].key.isdigit() or items[j].last - items[j].first > 1:
         return items[j].kind == SIDE
     return j + 1 < len(items) and items[j + 1].kind == STRUCTURE
 

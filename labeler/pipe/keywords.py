@@ -143,6 +143,10 @@ class Matcher:
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
         self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
+        # a literal number that is a phrase by itself; a lone 2 is never taken for another number
+        self._numbers_speak = any(
+            key[:1].isdigit() and key != "2" and LEAF in below for key, below in lexicon.trie.items()
+        )
         self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
 
     def match(self, line: str, unmarked: bool = False) -> Match:
@@ -231,7 +235,7 @@ class Matcher:
 
     def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
         """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
-        if any(item.unit is not None and item.unit.above is not None for item in items):
+        if self._numbers_speak or any(item.unit is not None and item.unit.above is not None for item in items):
             return True
         for i, reading in enumerate(tokens):
             if reading.mixed:
