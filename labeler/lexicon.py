@@ -9,7 +9,7 @@ once per rule set; everything a report can say is looked up in it, exactly or th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -126,6 +126,7 @@ class Lexicon:
         self.by_words: dict[Words, Unit] = {}
         self._phrases: dict[str, list[Words]] = {}
         self._structure_of: dict[Words, str] = {}
+        self._orphans: dict[Problem, dict[str, None]] = {}  # a disabled entry, and the places that use it
         self._compile()
 
     @classmethod
@@ -254,24 +255,35 @@ class Lexicon:
         for kind in ("anatomy", "findings"):
             for located in self.rules.all(kind):
                 if located.entry.region not in regions:
-                    message = f"unknown region {located.entry.region!r}{nearest(located.entry.region, regions)}"
-                    self.problems.append(located.problem(message, "region"))
+                    name = located.entry.region
+                    self._unknown("regions", name, f"unknown region {name!r}", located, "region")
         for located in self.rules.all("anatomy"):
             for name in located.entry.clears:
-                if name not in findings and name not in self.rules.disabled:
-                    self.problems.append(
-                        located.problem(f"unknown finding {name!r}{nearest(name, findings)}", "clears")
-                    )
+                if name not in findings and ("findings", name) not in self.rules.disabled:
+                    self._unknown("findings", name, f"unknown finding {name!r}", located, "clears")
         for located in self.rules.all("regions"):
             name = located.entry.anatomy
             if name is not None and name not in self.structures:
-                self.problems.append(
-                    located.problem(f"unknown anatomy {name!r}{nearest(name, self.structures)}", "anatomy")
-                )
+                self._unknown("anatomy", name, f"unknown anatomy {name!r}", located, "anatomy")
         for located in self.rules.all("normal"):
             for name in located.entry.covers:
                 if name not in regions:
-                    self.problems.append(located.problem(f"unknown region {name!r}{nearest(name, regions)}", "covers"))
+                    self._unknown("regions", name, f"unknown region {name!r}", located, "covers")
+        for where, users in self._orphans.items():
+            more = f" and {len(users) - 1} more" if len(users) > 1 else ""
+            message = f"{where.message} is used at {next(iter(users))}{more}: keep it, or replace what uses it"
+            self.problems.append(replace(where, message=message))
+
+    def _unknown(
+        self, kind: str, name: str, message: str, located: Located[Any], *path: str | int, column: int = 0
+    ) -> None:
+        """A reference that leads nowhere.  All that lead to a disabled entry are one problem, where that was said."""
+        where = self.rules.disabled.get((kind, name))
+        if where is not None:
+            self._orphans.setdefault(where, {})[located.rule(*path)] = None
+            return
+        known = self._phrases if kind == "words" else self.rules.entries[kind]
+        self.problems.append(located.problem(message + nearest(name, known), *path, column=column))
 
     def _resolve(self, name: str) -> list[Words] | None:
         return self._phrases.get(name)
@@ -282,8 +294,11 @@ class Lexicon:
         except PatternError as error:
             message = str(error)
             if message.startswith("unknown name <"):
-                message += nearest(message[14:-1], self._phrases)
-            self.problems.append(located.problem(f"bad pattern: {message}", *path, column=error.column))
+                name = message[14:-1]
+                kind = "anatomy" if ("anatomy", name) in self.rules.disabled else "words"
+                self._unknown(kind, name, f"bad pattern: {message}", located, *path, column=error.column)
+            else:
+                self.problems.append(located.problem(f"bad pattern: {message}", *path, column=error.column))
             return []
 
     def _expand_all(self, located: Located[Any]) -> list[Words]:
@@ -304,8 +319,7 @@ class Lexicon:
         while parent is not None:
             above = self.rules.entries["anatomy"].get(parent)
             if above is None:
-                known = self.rules.entries["anatomy"]
-                self.problems.append(located.problem(f"unknown parent {parent!r}{nearest(parent, known)}", "parent"))
+                self._unknown("anatomy", parent, f"unknown parent {parent!r}", located, "parent")
                 break
             if parent in lineage:
                 self.problems.append(located.problem(f"{parent!r} is its own ancestor", "parent"))
@@ -380,8 +394,7 @@ class Lexicon:
             names = [part[1:-1] for part in parts]
             for name in names:
                 if name not in self.structures:
-                    message = f"bad pattern: unknown anatomy <{name}>{nearest(name, self.structures)}"
-                    self.problems.append(located.problem(message, *path))
+                    self._unknown("anatomy", name, f"bad pattern: unknown anatomy <{name}>", located, *path)
             return [name for name in names if name in self.structures]
         found: dict[str, None] = {}
         for words in self._expand(located, left, path):

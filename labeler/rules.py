@@ -7,9 +7,10 @@ until a pydantic model converts it, so YAML's guesses (no, 18.0120, 1:30) never 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache, cached_property
 from pathlib import Path
@@ -101,7 +102,7 @@ class RuleSet:
         path: Path,
         entries: dict[str, dict[str, Located[Any]]],
         digest: str,
-        disabled: frozenset[str] = frozenset(),
+        disabled: dict[tuple[str, str], Problem] | None = None,
         folders: tuple[Path, ...] = (),
     ) -> None:
         self.info = info
@@ -109,7 +110,7 @@ class RuleSet:
         self.entries = entries
         self.hash = digest
         self.folders = (path, *folders)  # its own, and those of the sets that it extends
-        self.disabled = disabled  # ids of the sets below that this one or one below it left out
+        self.disabled = disabled or {}  # (kind, id) of what this set or one below left out: where it says so
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> RuleSet:
@@ -147,6 +148,7 @@ class _Reader:
         self.folder = folder
         self.problems: list[Problem] = []
         self._info_places: dict[tuple[str | int, ...], Place] = {}
+        self._own: set[tuple[str, str]] = set()  # (kind, id) of entries of this very set
 
     def read(self, seen: tuple[Path, ...]) -> RuleSet | None:
         folder = self.folder
@@ -165,17 +167,21 @@ class _Reader:
         if info is None:
             return None
         entries: dict[str, dict[str, Located[Any]]] = {kind: {} for kind in schema.KINDS}
-        disabled = frozenset(info.disable)
+        disabled: dict[tuple[str, str], Problem] = {}
         folders: tuple[Path, ...] = ()
         if info.extends is not None:
             base = self._base(info.extends, info_file, (*seen, folder.resolve()))
             if base is not None:
                 digest.update(base.hash.encode())
-                disabled |= base.disabled
                 folders = base.folders
-                self._disable(base, info, info_file)
+                disabled = self._disabled(base, info, info_file)
                 for kind in schema.KINDS:
-                    entries[kind] = {k: v for k, v in base.entries[kind].items() if k not in info.disable}
+                    entries[kind] = {k: v for k, v in base.entries[kind].items() if (kind, k) not in disabled}
+                disabled = {**base.disabled, **disabled}
+        elif info.disable:
+            self._say_of_info(
+                info_file, "disable", "disable: leaves out entries of the set it extends, but it extends none"
+            )
         for file in sorted(folder.glob("*.y*ml")):
             if file.name != "ruleset.yaml":
                 self._document(file, info.name, entries, digest)
@@ -191,23 +197,42 @@ class _Reader:
         return found
 
     def _base(self, extends: str, file: Path, seen: tuple[Path, ...]) -> RuleSet | None:
-        folder = builtin_path() if extends == BUILTIN else (file.parent / extends)
+        folder = builtin_path() if extends == BUILTIN else Path(os.path.normpath(file.parent / extends))
         if folder.resolve() in seen:
-            line, column = self._info_places.get(("extends",), (1, 1))
-            self.problems.append(Problem(_shown(file), line, column, f"extends: {extends} leads back to this set"))
+            self._say_of_info(file, "extends", f"extends: {extends} leads back to this set")
+            return None
+        if not (folder / "ruleset.yaml").is_file():
+            what = f"extends: no rule set in {folder}; {BUILTIN}, or a folder with a ruleset.yaml, seen from this one"
+            self._say_of_info(file, "extends", what)
             return None
         reader = _Reader(folder)
         base = reader.read(seen)
         self.problems += reader.problems
         return base
 
-    def _disable(self, base: RuleSet, info: schema.RuleSetInfo, file: Path) -> None:
+    def _disabled(self, base: RuleSet, info: schema.RuleSetInfo, file: Path) -> dict[tuple[str, str], Problem]:
+        """(kind, id) of what is left out.  An id of several lists needs its list: headings/advice, cues/advice."""
         known = {key for kind in schema.KINDS for key in base.entries[kind]}
+        out: dict[tuple[str, str], Problem] = {}
         for i, name in enumerate(info.disable):
-            if name not in known:
-                line, column = self._info_places.get(("disable", i), (1, 1))
+            place = Problem(_shown(file), *self._info_places.get(("disable", i), (1, 1)), f"disable: {name!r}")
+            only, _, key = name.rpartition("/")
+            kinds = [kind for kind in schema.KINDS if key in base.entries[kind] and only in ("", kind)]
+            if len(kinds) == 1:
+                out[kinds[0], key] = place
+            elif kinds:
+                ways = " or ".join(f"{kind}/{key}" for kind in kinds)
+                self.problems.append(
+                    replace(place, message=f"{place.message} is in {' and '.join(kinds)}: write {ways}")
+                )
+            else:
                 message = f"disable: no entry {name!r} in the set it extends{nearest(name, known)}"
-                self.problems.append(Problem(_shown(file), line, column, message))
+                self.problems.append(replace(place, message=message))
+        return out
+
+    def _say_of_info(self, file: Path, key: str, message: str) -> None:
+        line, column = self._info_places.get((key,), (1, 1))
+        self.problems.append(Problem(_shown(file), line, column, message))
 
     def _document(self, file: Path, layer: str, entries: dict[str, dict[str, Located[Any]]], digest: Any) -> None:
         data, places = self._parse(file, digest)
@@ -236,11 +261,12 @@ class _Reader:
                 own = _Sub(places, (kind, i))
                 located = Located(entry, layer, _shown(file), own)
                 held = entries[kind].get(entry.id)
-                if held is not None and held.layer == layer and held.file != "":
+                if held is not None and (kind, entry.id) in self._own:
                     message = f"duplicate id {entry.id!r}: first used at {held.rule('id')}; ids are unique among {kind}"
                     self.problems.append(located.problem(message, "id"))
                     continue
                 entries[kind][entry.id] = located
+                self._own.add((kind, entry.id))
 
     def _parse(self, file: Path, digest: Any) -> tuple[Any, dict[tuple[str | int, ...], Place]]:
         raw = file.read_bytes()
@@ -266,7 +292,9 @@ class _Reader:
             line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
             name = f" U+{ord(text[at]):04X}" if bad is not None else ""
             self.problems.append(
-                Problem(_shown(file), line, column, f"not valid YAML: the character{name} cannot stand in it: remove it")
+                Problem(
+                    _shown(file), line, column, f"not valid YAML: the character{name} cannot stand in it: remove it"
+                )
             )
             return None, {}
         places: dict[tuple[str | int, ...], Place] = {}
