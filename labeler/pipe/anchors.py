@@ -293,9 +293,20 @@ class Anchorer:
                 return None
             if items[j].kind == HEADING:
                 return None
-            if items[j].kind == STRUCTURE and j not in clauses.demoted and self._sense(clauses, k, j) is not None:
+            takes = items[j].kind == STRUCTURE and j not in clauses.demoted and self._sense(clauses, k, j) is not None
+            if takes and not self._is_place(clauses, j):
                 return j
         return None
+
+    def _is_place(self, clauses: Clauses, j: int) -> bool:
+        """Whether a structure only says where a finding of another one lies: "màng phổi: mảng dày thành ngực"."""
+        hits = [hit for hits in clauses.hits.values() for hit in hits]
+        if any(hit.anchor == j for hit in hits):
+            return False
+        named = clauses.items[j].unit
+        region = named.structure.region if named is not None and named.structure is not None else None
+        beside = [hit for hit in hits if hit.item < j and clauses.segment[hit.item] == clauses.segment[j]]
+        return any(h.sense.finding is not None and h.structure is not None and h.structure.region != region for h in beside)
 
     def _inner(self, clauses: Clauses, k: int) -> Structure | None:
         """The structure inside a phrase said before in the sentence: "dẫn lưu màng phổi, còn dịch lượng ít"."""

@@ -64,7 +64,7 @@ class Assertions:
         self.conclusion_from: int | None = None
         self.not_assessable: set[str] = set()
         self.suspended = False
-        self.denied: set[int] = set()  # unknown words whose existence is denied
+        self.denied: set[int] = set()  # unknown words and properties whose existence is denied
 
 
 def assert_line(clauses: Clauses, section: str) -> Assertions:
@@ -555,9 +555,19 @@ class _Sentence:
             hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
         for hit in hits:
             hit.assertion, hit.cue = scope.assertion, scope.item
+        if scope.assertion == "absent" and self._denies_modifier(scope.item):
+            return
         if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._says_something():
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
+
+    def _denies_modifier(self, k: int) -> bool:
+        """Whether nothing but a property is denied: "không tái phát", "hiện không hoạt động"."""
+        following = self.items[k + 1].unit if k + 1 <= self.last else None
+        if following is None or following.role != "modifier":
+            return False
+        self.out.denied.add(k + 1)
+        return True
 
     def _says_something(self) -> bool:
         """Whether the sentence names anything at all ("Khác: không" does not)."""

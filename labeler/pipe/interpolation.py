@@ -251,7 +251,7 @@ class Interpolator:
             if item.kind == UNKNOWN:
                 if k not in said.denied:
                     out.add(k)
-            elif self._modifies(item) and not self._beside_finding(clauses, k):
+            elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
                 out.add(k)
         for k in clauses.unattached:
             if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):

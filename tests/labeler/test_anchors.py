@@ -7,6 +7,16 @@ import pytest
 from labeler import Labeler
 from tests.labeler.expect import assert_mentions
 
+PLACES = [
+    # the wall is where the plaque lies: what is said after it goes on about the pleura
+    ("Màng phổi: mảng dày khu trú thành ngực bên, có vôi hóa.", "pleural_plaque present; pleural_calcification present"),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), PLACES)
+def test_a_place_is_not_spoken_of(labeler: Labeler, text: str, expected: str) -> None:
+    assert_mentions(labeler, text, expected)
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),

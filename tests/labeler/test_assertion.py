@@ -259,6 +259,9 @@ TREATED = [
     ("Kiểm tra sau viêm phổi 4 tuần: hai phổi sáng.", "-"),
     ("Phim trước đặt CVC: hai phổi sáng.", "central_line historical"),
     ("Sau dẫn lưu TKMP trái ngày 2, phổi trái đã nở.", "chest_drain present"),
+    ("Phim trước lọc máu: bóng tim to.", "cardiomegaly present"),
+    ("COVID-19 ngày 5, hai phổi sáng.", "-"),
+    ("Hen phế quản, phim ngoài cơn bình thường.", "-"),
     ("Hóc xương cá. Không thấy dị vật cản quang vùng cổ.", "foreign_body absent"),
 ]
 
@@ -276,6 +279,8 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Túi cùng trái hết dịch, màng phổi không dày.",
         "Chàn dịch màng phổi hai bên lượng ít.",  # as it is dictated in the north
         "Xương xườn không gãy. Theo rõi viêm phổi.",
+        "Phổi trái sáng, không tái phát.",  # a property denied
+        "Hiện không thấy hoạt tính. Tim nhỏ.",
     ],
 )
 def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
