@@ -1,7 +1,7 @@
 """A DICOM file as a grey film: what a radiologist would see of it, 8 bits.
 
-Modality LUT, then VOI LUT or the first window (percentiles where there is neither), scaled to 0..255, inverted last where
-the photometric interpretation is MONOCHROME1. Nothing but pixels leaves this module, and no message quotes the file.
+Modality LUT, then VOI LUT or the first window (percentiles where there is neither) onto 0..255, inverted last where the
+photometric interpretation is MONOCHROME1. Nothing but pixels leaves this module, and no message quotes the file.
 """
 
 from __future__ import annotations
@@ -72,33 +72,46 @@ def _grey(data: Dataset) -> NDArray[np.uint8]:
         raise FilmError("broken", "broken pixels, a whole DICOM file is needed") from None
     except Exception:  # a header that contradicts its pixels makes pydicom raise anything
         raise FilmError("broken", "broken header or pixels, a whole DICOM file is needed") from None
-    low, high = float(values.min()), float(values.max())
-    grey = ((values - low) * (255 / (high - low) if high > low else 0)).round().astype(np.uint8)
+    grey = (values.clip(0, 1) * 255).round().astype(np.uint8)
     return 255 - grey if data.get("PhotometricInterpretation") == "MONOCHROME1" else grey
 
 
-def _as_shown(data: Dataset) -> NDArray[np.float32]:
-    from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+def _as_shown(data: Dataset) -> NDArray[np.float64]:
+    """Pixels in 0..1 of the range that is shown, the photometric interpretation not yet applied."""
+    from pydicom.pixels.processing import apply_modality_lut, apply_voi
     from pydicom.pixels.utils import pixel_array
 
     pixels = pixel_array(data)
     if int(data.get("SamplesPerPixel") or 1) == 3:
-        return np.asarray(Image.fromarray(pixels.astype(np.uint8)).convert("L"), dtype=np.float32)
+        return np.asarray(Image.fromarray(pixels.astype(np.uint8)).convert("L"), dtype=np.float64) / 255
     if pixels.ndim != 2:
         raise FilmError("several frames", "holds no single plane of pixels, one film is needed")
     padding = pixels == data.PixelPaddingValue if "PixelPaddingValue" in data else np.zeros(pixels.shape, dtype=bool)
     if not _number(data.get("RescaleSlope")) and "ModalityLUTSequence" not in data:
         data.RescaleSlope, data.RescaleIntercept = 1, 0
     values = apply_modality_lut(pixels, data)
-    if data.get("VOILUTSequence") or (_number(data.get("WindowWidth")) or 0) >= 1:
-        values = apply_voi_lut(values, data)
+    if data.get("VOILUTSequence"):
+        bits = int(data.VOILUTSequence[0].LUTDescriptor[2])
+        shown = apply_voi(values, data) / float((1 << bits) - 1)
+    elif (width := _number(data.get("WindowWidth")) or 0) >= 1:
+        shown = _windowed(values, _number(data.get("WindowCenter")) or 0.0, width, data.get("VOILUTFunction"))
     else:
-        values = np.clip(values, *np.percentile(values[~padding] if not padding.all() else values, _PERCENTILES))
-    shown: NDArray[np.float32] = np.asarray(values, dtype=np.float32)
-    if padding.any() and not padding.all():  # what lies around the film is black, on either photometric scale
-        dark = shown[~padding].max() if data.PhotometricInterpretation == "MONOCHROME1" else shown[~padding].min()
-        shown = np.where(padding, dark, shown)
-    return shown
+        low, high = np.percentile(values if padding.all() else values[~padding], _PERCENTILES)
+        shown = (values - low) / max(high - low, 1e-9)
+    if padding.any():  # what lies around the film is black, on either photometric scale
+        shown = np.where(padding, float(data.PhotometricInterpretation == "MONOCHROME1"), shown)
+    return np.asarray(shown, dtype=np.float64)
+
+
+def _windowed(values: NDArray[Any], center: float, width: float, function: str | None) -> NDArray[np.float64]:
+    """The VOI functions of DICOM PS3.3 C.11.2.1, onto 0..1."""
+    x = values.astype(np.float64)
+    if function == "SIGMOID":
+        found: NDArray[np.float64] = 1 / (1 + np.exp((-4 * (x - center) / width).clip(-50, 50)))
+        return found
+    if function == "LINEAR_EXACT":
+        return (x - center) / width + 0.5
+    return (x - (center - 0.5)) / max(width - 1, 1e-9) + 0.5
 
 
 def _number(value: Any) -> float | None:

@@ -109,7 +109,9 @@ def create(name: str, classes: int, size: int, *, drop_rate: float = 0.0, **opti
     name = resolve(name)
     try:
         sized = _sized(name, size)
-        model: nn.Module = timm.create_model(name, in_chans=1, num_classes=classes, drop_rate=drop_rate, **sized, **options)
+        model: nn.Module = timm.create_model(
+            name, in_chans=1, num_classes=classes, drop_rate=drop_rate, **sized, **options
+        )
         with torch.no_grad():
             model.eval()(torch.zeros(1, 1, size, size))
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:

@@ -160,8 +160,6 @@ def train(
     Example:
       vnvision views train --labels films.csv --images DIR --leave-out licence=NC -o pa.onnx
     """
-    from vision.data import counted
-    from vision.errors import InputError
     from vision.views.classifier import Classifier
     from vision.views.measure import measure, read_views
     from vision.views.train import Recipe
@@ -170,17 +168,14 @@ def train(
     table = read_views(labels, images, column=column, leave_out=leave_out, hold_out=valid)
     for note in table.notes:
         say(note)
-    if table.refused and not allow_refused:
-        raise InputError([*counted(table.refused), "nothing was trained; --allow-refused leaves these rows out"])
     recipe = replace(Recipe(), **{key: value for key, value in options.items() if value is not None})
-    cache = out.parent / ".cache"
-    problems = run(table, out, recipe, cache=cache, accelerator=accelerator, threads=threads, say=say)
+    run(table, out, recipe, cache=out.parent / ".cache", accelerator=accelerator, threads=threads,
+        allow_refused=allow_refused, say=say)  # fmt: skip
     say(f"wrote {out}")
     if len(held := table.where("valid")):
-        groups, bad = measure(Classifier(out, threads), table.take(held), by=by)
-        problems += bad
+        groups, problems = measure(Classifier(out, threads), table.take(held), by=by)
         click.echo(_table(groups, 0.5), nl=False)
-    finish([*table.refused, *problems], allow_refused)
+        finish(problems, allow_refused)
 
 
 @views.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from vision.batches import Films, stream
 from vision.cache import build_cache
-from vision.data import LabelTable, Problem
+from vision.data import LabelTable, counted
 from vision.devices import open_fabric
 from vision.errors import InputError
 from vision.export import to_onnx, weights_hash
@@ -78,21 +79,27 @@ def train(
     cache: Path,
     accelerator: str = "auto",
     threads: int | None = None,
+    allow_refused: bool = False,
     say: Say = print,
-) -> list[Problem]:
+) -> None:
     """Trains on the rows that are `train`, and writes the ONNX file `out`.
 
-    Returns the films that could not be read, which are left out.
-
     Raises:
-        InputError: no film, or none of one of the two kinds.
+        InputError: bad rows and films, each named (unless `allow_refused`, which leaves them out); or no film, or none
+            of one of the two kinds.
     """
-    rows = table.where("train")
-    table = table.take(rows)
+    table = table.take(np.flatnonzero(np.isin(table.splits, ("train", "all"))))
+    if not len(table):
+        raise InputError(f"{table.source}:1:1: no train rows, at least one is needed")
     # a quarter more than is shown, so that what is cropped is still sharp
     with progress("decoding films", len(table)) as advance:
         pixels, failed = build_cache(table.paths, recipe.size * 5 // 4, cache, workers=threads, progress=advance)
-    problems = [(error.kind, f"{table.paths[row]}:1:1: {error}") for row, error in sorted(failed.items())]
+    unread = [(error.kind, f"{table.paths[row]}:1:1: {error}") for row, error in sorted(failed.items())]
+    problems = [*table.refused, *unread]
+    if problems and not allow_refused:
+        raise InputError([*counted(problems), "nothing was trained; --allow-refused leaves these rows out"])
+    for line in counted(problems) if problems else ():
+        say(line)
     keep = [row for row in range(len(table)) if row not in failed]
     table = table.take(keep)
     if not len(table) or len(set(table.targets[:, 0].tolist())) < 2:
@@ -111,7 +118,13 @@ def train(
     }
     graph = to_onnx(model.cpu(), recipe.size, output="pa", metadata=metadata, half=True)
     write_with(out, lambda temporary: temporary.write_bytes(graph))
-    return problems
+
+
+def _average(decay: float, kept: Tensor, now: Tensor, updates: Tensor | int) -> Tensor:
+    """Exponential moving average that forgets the random beginning: the first updates weigh more."""
+    if not kept.is_floating_point():
+        return now
+    return kept.lerp(now, 1 - min(decay, (1 + int(updates)) / (10 + int(updates))))
 
 
 def fit(table: LabelTable, films: Films, recipe: Recipe) -> Projection:
@@ -120,9 +133,14 @@ def fit(table: LabelTable, films: Films, recipe: Recipe) -> Projection:
     torch.manual_seed(recipe.seed)
     model = create(recipe.model, 1, recipe.size, **recipe.options)
     module = Projection(model, recipe.mean, recipe.std).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    kept = AveragedModel(module, multi_avg_fn=get_ema_multi_avg_fn(recipe.average), use_buffers=True)  # type: ignore[no-untyped-call]
-    weights: dict[str, Any] = {"params": [p for p in module.parameters() if p.ndim > 1], "weight_decay": recipe.weight_decay}
-    others: dict[str, Any] = {"params": [p for p in module.parameters() if p.ndim <= 1]}  # biases and normalisation do not decay
+    kept = AveragedModel(module, avg_fn=partial(_average, recipe.average), use_buffers=True)
+    weights: dict[str, Any] = {
+        "params": [p for p in module.parameters() if p.ndim > 1],
+        "weight_decay": recipe.weight_decay,
+    }
+    others: dict[str, Any] = {
+        "params": [p for p in module.parameters() if p.ndim <= 1]
+    }  # biases and normalisation do not decay
     optimizer = torch.optim.AdamW([weights, others], lr=recipe.lr, weight_decay=0.0)
     truth = torch.from_numpy(table.targets[:, 0]).to(device)
     count = recipe.batch_size
