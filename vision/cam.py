@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +26,13 @@ from vision.data import LabelTable, Problem
 from vision.devices import open_fabric
 from vision.errors import InputError, nearest
 from vision.evaluate import Source, require_split, score_films, score_table
+from vision.figures import new_figure
 from vision.files import write_text, write_with
 from vision.metrics import Array
 from vision.models import Checkpoint
-from vision.page import data_uri, render
+from vision.page import render
 from vision.progress import progress
-from vision.report import title
+from vision.tables import title
 
 KINDS = {"right": "found", "alarm": "false alarm", "missed": "missed", "named": ""}
 _SIDE = 512  # pixels of a film on the page
@@ -233,43 +235,59 @@ def side_by_side(example: Example, scale: float) -> Image.Image:
     return Image.fromarray(np.hstack([film, gap, overlay]).round().astype(np.uint8))
 
 
-def write_pages(examples: Sequence[Example], folder: Path, heading: str) -> None:
-    """Writes a PNG for each example, `cam.png` and the self-contained `cam.html` with all of them, and `cam.csv`."""
-    scales = {e.name: max(other.peak for other in examples if other.name == e.name) for e in examples}
-    rows, cards = [], list[dict[str, Any]]()
-    numbers: dict[tuple[str, str], int] = {}
+@dataclass(frozen=True)
+class Card:
+    """An example as it is shown: film and overlay, and what is written below."""
+
+    picture: Image.Image
+    caption: str
+    peak: str
+    image: str
+
+
+def cards(examples: Sequence[Example]) -> list[Card]:
+    """The examples as they are shown, each map against the highest peak of its class among them."""
+    scales, shown = scales_of(examples), []
     for e in examples:
-        number = numbers[e.name, e.kind] = numbers.get((e.name, e.kind), 0) + 1
-        file = f"{e.name}-{e.kind}-{number}.png".replace("/", "_").replace(" ", "_")
-        picture = side_by_side(e, scales[e.name])
-        write_with(folder / file, picture.save)
-        rows.append([e.image, e.name, e.kind, f"{e.score:.6f}", f"{e.peak:.6g}", f"{float(e.raw.mean()):.6g}",
-                     f"{scales[e.name]:.6g}", file])  # fmt: skip
         caption = f"{title(e.name)}{', ' * bool(KINDS[e.kind])}{KINDS[e.kind]}: score {e.score:.3f}"
         peak = f"raw peak {e.peak:.3g} of {scales[e.name]:.3g}"
-        cards.append({"picture": picture, "caption": caption, "peak": peak, "image": e.image})
+        shown.append(Card(side_by_side(e, scales[e.name]), caption, peak, e.image))
+    return shown
+
+
+def scales_of(examples: Sequence[Example]) -> dict[str, float]:
+    """The highest raw peak of each class."""
+    return {e.name: max(other.peak for other in examples if other.name == e.name) for e in examples}
+
+
+def write_pages(examples: Sequence[Example], folder: Path, heading: str) -> None:
+    """Writes a PNG for each example, `cam.png` and the self-contained `cam.html` with all of them, and `cam.csv`."""
+    scales, shown = scales_of(examples), cards(examples)
+    rows = []
+    numbers = Counter[tuple[str, str]]()
+    for e, card in zip(examples, shown, strict=True):
+        numbers[e.name, e.kind] += 1
+        file = f"{e.name}-{e.kind}-{numbers[e.name, e.kind]}.png".replace("/", "_").replace(" ", "_")
+        write_with(folder / file, card.picture.save)
+        values = (e.peak, float(e.raw.mean()), scales[e.name])
+        rows.append([e.image, e.name, e.kind, f"{e.score:.6f}", *(f"{value:.6g}" for value in values), file])
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["image", "class", "kind", "score", "raw_peak", "raw_mean", "scale", "file"])
     writer.writerows(rows)
     write_text(folder / "cam.csv", text.getvalue())
-    write_with(folder / "cam.png", lambda temporary: _contact_sheet(temporary, cards, heading))
-    shown = [{**card, "picture": data_uri(card["picture"])} for card in cards]
+    write_with(folder / "cam.png", lambda temporary: _contact_sheet(temporary, shown, heading))
     write_text(folder / "cam.html", render("cam.html", heading=heading, cards=shown))
 
 
-def _contact_sheet(path: Path, cards: Sequence[dict[str, Any]], heading: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import; no display, no global state
-    from matplotlib.figure import Figure
-
-    across = min(3, len(cards))
-    down = -(-len(cards) // across)
-    figure = Figure(figsize=(4.6 * across, 2.75 * down + 0.5), layout="constrained")
-    FigureCanvasAgg(figure)
+def _contact_sheet(path: Path, shown: Sequence[Card], heading: str) -> None:
+    across = min(3, len(shown))
+    down = -(-len(shown) // across)
+    figure = new_figure(4.6 * across, 2.75 * down + 0.5)
     figure.suptitle(heading)
-    for number, card in enumerate(cards):
+    for number, card in enumerate(shown):
         axes = figure.add_subplot(down, across, number + 1)
-        axes.imshow(card["picture"])
-        axes.set_title(f"{card['caption']}\n{card['peak']}", fontsize=8)
+        axes.imshow(card.picture)
+        axes.set_title(f"{card.caption}\n{card.peak}", fontsize=8)
         axes.axis("off")
     figure.savefig(path, dpi=110)

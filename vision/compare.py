@@ -34,6 +34,7 @@ from vision.files import write_text
 from vision.metrics import Array
 from vision.models import resolve
 from vision.schemes import Scheme
+from vision.tables import interval_record, markdown, number, to_csv, with_interval
 from vision.train import Say, train
 
 WITHOUT = " (devices not counted)"
@@ -104,7 +105,7 @@ def read_films(config: TrainConfig, scheme: Scheme) -> Films:
                  tuple(notes))  # fmt: skip
 
 
-def to_csv(table: LabelTable) -> str:
+def labels_csv(table: LabelTable) -> str:
     """A table as a label CSV of its own, with the full names of the films."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -146,7 +147,7 @@ def run(
         raise InputError(f"--thresholds {split}: chosen on the split that is reported, another one is needed")
     paths = {"coarse": out / "coarse.csv", "fine": out / "fine.csv"}
     for name, table in (("coarse", films.coarse), ("fine", films.fine)):
-        write_text(paths[name], to_csv(table))
+        write_text(paths[name], labels_csv(table))
     shared = {"images": None, "image_column": "image", "patient_column": None, "blank": "ignore", "uncertain": "ones"}
     cache = config.cache or out / ".cache"
     rows, paired = list[Row](), list[str]()
@@ -169,7 +170,7 @@ def run(
     table_text = _table(rows, split, notes, list(scheme.devices))
     records = [record for row in rows for record in _records(row)]
     write_text(out / "compare.md", "\n".join([table_text, *paired]))
-    write_text(out / "compare.csv", report.to_csv(records))
+    write_text(out / "compare.csv", to_csv(records))
     return table_text, records
 
 
@@ -246,17 +247,17 @@ def _table(rows: Sequence[Row], split: str, notes: Sequence[str], devices: Seque
     for row in rows:
         interval, last = row.abnormal.intervals, -1
         lines.append(
-            [row.model, row.trained, row.scored, report.number(float(row.abnormal.prevalence[-1]), 3)]
-            + [f"{report.with_interval(row.evaluation.macro['f1'])}{_over(row.evaluation)}"]
-            + [report.with_interval(interval[metric], last) for metric in ("f1", "auc", "ap")]
+            [row.model, row.trained, row.scored, number(float(row.abnormal.prevalence[-1]), 3)]
+            + [f"{with_interval(row.evaluation.macro['f1'])}{_over(row.evaluation)}"]
+            + [with_interval(interval[metric], last) for metric in ("f1", "auc", "ap")]
         )
     seen: dict[str, Row] = {row.scored: row for row in reversed(rows)}
     for scored, row in sorted(seen.items()):
         baseline, whole = row.abnormal.all_positive(), row.evaluation.all_positive()["f1"]
         lines.append(
-            ["All positive", "", scored, report.number(float(row.abnormal.prevalence[-1]), 3)]
-            + [f"{report.number(metrics.macro(whole)[0])}{_over(row.evaluation)}"]
-            + [report.number(float(baseline[metric][-1])) for metric in ("f1", "auc", "ap")]
+            ["All positive", "", scored, number(float(row.abnormal.prevalence[-1]), 3)]
+            + [f"{number(metrics.macro(whole)[0])}{_over(row.evaluation)}"]
+            + [number(float(baseline[metric][-1])) for metric in ("f1", "auc", "ap")]
         )
     first = rows[0].evaluation
     patients = f" of {first.patients} patients" if first.patients is not None else ""
@@ -267,7 +268,7 @@ def _table(rows: Sequence[Row], split: str, notes: Sequence[str], devices: Seque
         *notes,
     ]
     caption = "**Table 8. Coarse and fine classification.**"
-    return f"{caption}\n\n{report.markdown(header, lines)}\n" + "".join(f"- {note}\n" for note in dict.fromkeys(about))
+    return f"{caption}\n\n{markdown(header, lines)}\n" + "".join(f"- {note}\n" for note in dict.fromkeys(about))
 
 
 def _over(evaluation: Evaluation) -> str:
@@ -280,10 +281,10 @@ def _records(row: Row) -> list[dict[str, Any]]:
     given = {"model": row.model, "trained": row.trained, "scored": row.scored}
     prevalence, baseline = float(row.abnormal.prevalence[-1]), row.abnormal.all_positive()
     whole = metrics.macro(row.evaluation.all_positive()["f1"])[0]
-    macro = {"metric": "macro f1", **report.interval_record(row.evaluation.macro["f1"]), "all_positive": whole}
+    macro = {"metric": "macro f1", **interval_record(row.evaluation.macro["f1"]), "all_positive": whole}
     records = [{**given, **macro, "prevalence": None}]
     for metric in ("f1", "auc", "ap"):
-        interval = report.interval_record(row.abnormal.intervals[metric], -1)
+        interval = interval_record(row.abnormal.intervals[metric], -1)
         own = {"metric": f"{metric} abnormal", **interval, "all_positive": float(baseline[metric][-1])}
         records.append({**given, **own, "prevalence": prevalence})
     return records

@@ -8,7 +8,6 @@ the training said).
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import warnings
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 
 from vision.errors import InputError
 from vision.files import write_with
-from vision.models import Checkpoint
+from vision.models import Checkpoint, weights_hash
 
 FORMATS = (".safetensors", ".onnx")
 
@@ -72,14 +71,6 @@ def describe(checkpoint: Checkpoint) -> dict[str, str]:
         "version": weights_hash(checkpoint.weights),
         "about": json.dumps(about),
     }
-
-
-def weights_hash(weights: Mapping[str, Tensor]) -> str:
-    """The first 12 hex digits of the SHA-256 over names and values."""
-    digest = hashlib.sha256()
-    for key in sorted(weights):
-        digest.update(key.encode() + weights[key].detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:12]
 
 
 class _Scores(nn.Module):

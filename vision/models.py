@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import socket
@@ -75,6 +76,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise InputError(f"{path}:1:1: weights without a spec, a checkpoint of vnvision train is needed (best.pt)")
     spec = ModelSpec(**{**content["spec"], "classes": tuple(content["spec"]["classes"])})
     return Checkpoint(spec, content["model"], content["about"])
+
+
+def weights_hash(weights: Mapping[str, Tensor]) -> str:
+    """The first 12 hex digits of the SHA-256 over names and values."""
+    digest = hashlib.sha256()
+    for key in sorted(weights):
+        digest.update(key.encode() + weights[key].detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:12]
 
 
 def resolve(name: str) -> str:

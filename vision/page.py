@@ -15,10 +15,12 @@ from PIL import Image
 @cache
 def _templates() -> jinja2.Environment:
     folder = Path(__file__).parent / "templates"
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
+    loader = jinja2.FileSystemLoader(folder)
+    found = jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    found.filters["data_uri"] = data_uri
+    return found
 
 
 def render(template: str, **values: Any) -> str:
@@ -26,12 +28,8 @@ def render(template: str, **values: Any) -> str:
     return _templates().get_template(template).render(**values)
 
 
-def data_uri(picture: Image.Image | Path) -> str:
-    """A picture as it stands in a page: an image of ours as JPEG, a PNG file as it is."""
-    if isinstance(picture, Path):
-        kind, content = "png", picture.read_bytes()
-    else:
-        buffer = io.BytesIO()
-        picture.save(buffer, "JPEG", quality=85)
-        kind, content = "jpeg", buffer.getvalue()
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+def data_uri(picture: Image.Image) -> str:
+    """A picture as it stands in a page."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

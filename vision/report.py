@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import precision_recall_curve, roc_curve
 
-from vision import metrics
-from vision.bootstrap import Interval
+from vision import figures, metrics
 from vision.files import write_text, write_with
 from vision.metrics import Array
+from vision.tables import Table, interval_record, markdown, number, number_or_none, title, to_csv, with_interval
 
 if TYPE_CHECKING:
     from vision.evaluate import Difference, Evaluation
 
 PAPER_METRICS = ("f1", "auc", "sensitivity", "specificity")  # the columns of Tables 4, 5 and 6
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number for a table; `undefined` stays a word."""
-    return "undefined" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def with_interval(interval: Interval, column: int = 0) -> str:
-    """`0.4483 (0.327, 0.559)`, the paper's way; says how many replicates were undefined, where any were."""
-    point = number(float(interval.point[column]))
-    if math.isnan(interval.low[column]):
-        return point
-    left_out = int(interval.undefined[column])
-    note = f"; {left_out} undefined" if left_out else ""
-    return f"{point} ({interval.low[column]:.3f}, {interval.high[column]:.3f}{note})"
-
-
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [list(header), ["---"] * len(header), *(list(row) for row in rows)]
-    return "".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in line) + " |\n" for line in lines)
-
-
-def title(name: str) -> str:
-    """`chest_wall` is Chest wall."""
-    return name.replace("_", " ")[:1].upper() + name.replace("_", " ")[1:]
 
 
 def paper_rows(evaluation: Evaluation, label: str) -> list[list[str]]:
@@ -87,13 +57,18 @@ def baseline_rows(evaluation: Evaluation) -> list[list[str]]:
     return [*rows, ["", _over({m: baseline[m] for m in PAPER_METRICS}), "", *averages]]
 
 
-def paper_table(caption: str, first_column: str, blocks: Sequence[tuple[str, Evaluation]]) -> str:
+def paper_cells(first_column: str, blocks: Sequence[tuple[str, Evaluation]]) -> Table:
     """Table 4, 5 or 6: a block of rows for each labelled evaluation, and the all-positive baseline of the first one."""
     header = [first_column, "Class", "Prevalence", "F1 score", "AUC", "Sensitivity", "Specificity"]
     rows = [row for label, evaluation in blocks for row in paper_rows(evaluation, label)]
+    return Table(header, [*rows, *baseline_rows(blocks[0][1])])
+
+
+def paper_table(caption: str, first_column: str, blocks: Sequence[tuple[str, Evaluation]]) -> str:
+    """`paper_cells` as Markdown, with its notes."""
     shown = blocks[0][1]
     notes = "".join(f"- {note}\n" for note in dict.fromkeys(note for _, e in blocks for note in e.notes))
-    return f"**{caption}**\n\n{markdown(header, [*rows, *baseline_rows(shown)])}\n{_about(shown)}{notes}"
+    return f"**{caption}**\n\n{markdown(*paper_cells(first_column, blocks))}\n{_about(shown)}{notes}"
 
 
 def _about(evaluation: Evaluation) -> str:
@@ -101,8 +76,8 @@ def _about(evaluation: Evaluation) -> str:
     return f"- split {evaluation.split}: {len(evaluation.y)} films{patients}\n"
 
 
-def detail_table(evaluation: Evaluation) -> str:
-    """Every metric per class as Markdown."""
+def detail_table(evaluation: Evaluation) -> Table:
+    """Every metric per class."""
     known = (~np.isnan(evaluation.y)).sum(axis=0)
     positives = (evaluation.y == 1).sum(axis=0)
     header = ["Class", "Known", "Positive", "Threshold", *metrics.NAMES.values(), "F1 all positive"]
@@ -116,7 +91,7 @@ def detail_table(evaluation: Evaluation) -> str:
     average = [with_interval(evaluation.macro[m]) for m in metrics.NAMES]
     label = _over({m: evaluation.intervals[m].point for m in metrics.NAMES})
     rows.append([label, "", "", "", *average, number(metrics.macro(baseline)[0])])
-    return markdown(header, rows)
+    return Table(header, rows)
 
 
 def summary(evaluation: Evaluation) -> str:
@@ -130,7 +105,7 @@ def summary(evaluation: Evaluation) -> str:
         ["Class", "AUC (95 % CI)"], areas
     )
     plots = "![Precision and recall](precision_recall.png)\n\n![Calibration](calibration.png)\n"
-    return f"{table6}\n{figure6}\n**Every metric**\n\n{detail_table(evaluation)}\n{plots}"
+    return f"{table6}\n{figure6}\n**Every metric**\n\n{markdown(*detail_table(evaluation))}\n{plots}"
 
 
 def as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
@@ -140,45 +115,20 @@ def as_records(evaluation: Evaluation) -> list[dict[str, Any]]:
     share, baseline = evaluation.prevalence, evaluation.all_positive()
     for metric in metrics.NAMES:
         for c, name in enumerate(evaluation.classes):
-            own = {"known": int(known[c]), "positives": int(positives[c]), "prevalence": _number(share[c])}
-            own |= {"threshold": float(evaluation.thresholds[c]), "all_positive": _number(baseline[metric][c])}
+            own = {"known": int(known[c]), "positives": int(positives[c]), "prevalence": number_or_none(share[c])}
+            own |= {"threshold": float(evaluation.thresholds[c]), "all_positive": number_or_none(baseline[metric][c])}
             records.append({"class": name, "metric": metric, **interval_record(evaluation.intervals[metric], c), **own})
         over = metrics.macro(evaluation.intervals[metric].point)[1]
         average: dict[str, float | None] = {"known": None, "positives": None, "prevalence": None, "threshold": None}
-        average |= {"all_positive": _number(metrics.macro(baseline[metric])[0])}
+        average |= {"all_positive": number_or_none(metrics.macro(baseline[metric])[0])}
         records.append(
             {"class": f"macro over {over}", "metric": metric, **interval_record(evaluation.macro[metric]), **average}
         )
     return records
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def interval_record(interval: Interval, column: int = 0) -> dict[str, float | int | None]:
-    """One column of an interval; None is undefined."""
-    return {
-        "value": _number(interval.point[column]),
-        "low": _number(interval.low[column]),
-        "high": _number(interval.high[column]),
-        "undefined_replicates": int(interval.undefined[column]),
-    }
-
-
-def to_csv(records: Sequence[dict[str, Any]]) -> str:
-    """Records as CSV; what is None is the word undefined where it is a value, and blank where it does not apply."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    for record in records:
-        values = {k: "undefined" for k in ("value", "low", "high") if k in record and record[k] is None}
-        writer.writerow(record | values)
-    return text.getvalue()
-
-
-def comparison(first: Evaluation, second: Evaluation, differences: Sequence[Difference]) -> str:
-    """A paired comparison as Markdown."""
+def comparison_cells(first: Evaluation, second: Evaluation, differences: Sequence[Difference]) -> Table:
+    """A paired comparison, one row a metric and class."""
     share = first.prevalence
     baseline = first.all_positive()
     rows = []
@@ -198,9 +148,15 @@ def comparison(first: Evaluation, second: Evaluation, differences: Sequence[Diff
                 ]
             )
     header = ["Metric", "Class", "Prevalence", "All positive", first.name, second.name, "Difference (95 % CI)", "p"]
+    return Table(header, rows)
+
+
+def comparison(first: Evaluation, second: Evaluation, differences: Sequence[Difference]) -> str:
+    """`comparison_cells` as Markdown."""
+    cells = markdown(*comparison_cells(first, second, differences))
     return (
         f"**{second.name} against {first.name}, paired on {len(first.images)} films of {first.split}**\n\n"
-        f"{markdown(header, rows)}\n{_about(first)}" + "".join(f"- {note}\n" for note in first.notes)
+        f"{cells}\n{_about(first)}" + "".join(f"- {note}\n" for note in first.notes)
     )
 
 
@@ -210,10 +166,10 @@ def difference_records(first: Evaluation, differences: Sequence[Difference]) -> 
         {
             "class": name,
             "metric": difference.metric,
-            "first": _number(difference.first[c]),
-            "second": _number(difference.second[c]),
+            "first": number_or_none(difference.first[c]),
+            "second": number_or_none(difference.second[c]),
             **interval_record(difference.interval, c),
-            "p": _number(difference.p[c]),
+            "p": number_or_none(difference.p[c]),
         }
         for difference in differences
         for c, name in enumerate([*first.classes, "macro"])
@@ -224,42 +180,5 @@ def write_report(evaluation: Evaluation, folder: Path) -> None:
     """Writes report.md, metrics.csv, roc.png, precision_recall.png and calibration.png."""
     write_text(folder / "report.md", summary(evaluation))
     write_text(folder / "metrics.csv", to_csv(as_records(evaluation)))
-    _plot(folder / "roc.png", evaluation, "roc")
-    _plot(folder / "precision_recall.png", evaluation, "precision_recall")
-    _plot(folder / "calibration.png", evaluation, "calibration")
-
-
-def _plot(path: Path, evaluation: Evaluation, kind: str) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # slow to import; no display, no global state
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6, 6), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(aspect="equal", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    labels = {
-        "roc": ("1 - specificity", "sensitivity"),
-        "precision_recall": ("recall", "precision"),
-        "calibration": ("mean score", "share of positives"),
-    }
-    axes.set(xlabel=labels[kind][0], ylabel=labels[kind][1], title=f"{evaluation.name}, {evaluation.split}")
-    if kind != "precision_recall":
-        axes.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-    for c, name in enumerate(evaluation.classes):
-        known = ~np.isnan(evaluation.y[:, c])
-        y, score = evaluation.y[known, c], evaluation.scores[known, c]
-        if len(set(y.tolist())) < 2:
-            axes.plot([], [], label=f"{title(name)}: undefined")
-        elif kind == "roc":
-            fpr, tpr, _ = roc_curve(y, score)
-            axes.plot(fpr, tpr, label=f"{title(name)}: AUC {with_interval(evaluation.intervals['auc'], c)}")
-        elif kind == "precision_recall":
-            precision, recall, _ = precision_recall_curve(y, score)
-            share = f"{with_interval(evaluation.intervals['ap'], c)}, prevalence {y.mean():.3f}"
-            (line,) = axes.plot(recall, precision, drawstyle="steps-post", label=f"{title(name)}: AP {share}")
-            axes.axhline(y.mean(), color=line.get_color(), linewidth=0.8, linestyle=":")
-        else:
-            share_true, mean_score = calibration_curve(y, score, n_bins=10, strategy="quantile")
-            brier = with_interval(evaluation.intervals["brier"], c)
-            axes.plot(mean_score, share_true, marker="o", label=f"{title(name)}: Brier {brier}")
-    axes.legend(fontsize="small", loc="lower right" if kind == "roc" else "best")
-    write_with(path, lambda temporary: figure.savefig(temporary, dpi=150))
+    for kind in figures.KINDS:
+        write_with(folder / f"{kind}.png", partial(figures.curves(evaluation, kind).savefig, dpi=150))

@@ -20,6 +20,7 @@ from vision.errors import InputError, nearest
 from vision.evaluate import Evaluation, evaluate, labels_for, open_source
 from vision.files import write_text
 from vision.models import resolve
+from vision.tables import to_csv
 from vision.train import Say, train
 
 SHIPPED = Path(__file__).parent / "sweeps"
@@ -105,7 +106,7 @@ def sweep(
     if blocks:
         write_text(out / f"{file.stem}.md", table)
         records = [{"run": label, **record} for label, evaluation in blocks for record in report.as_records(evaluation)]
-        write_text(out / f"{file.stem}.csv", report.to_csv(records))
+        write_text(out / f"{file.stem}.csv", to_csv(records))
     if failures:
         done = f"{len(blocks)} runs are in {out / file.stem}.md" if blocks else "no run was done"
         raise InputError([*failures, f"{len(failures)} problems; {done}"])

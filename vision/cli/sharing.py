@@ -1,4 +1,4 @@
-"""Commands whose result goes to somebody else: `cam`, `export`."""
+"""Commands whose result goes to somebody else: `export`, `cam`, `report`."""
 
 from __future__ import annotations
 
@@ -145,3 +145,52 @@ def cam(
     finish(problems, allow_refused)
     if not examples:
         raise InputError(f"{source}: no film to show, one with a label or a positive score is needed")
+
+
+@cli.command()
+@click.argument("folders", type=READ, nargs=-1, required=True, metavar="RUN...")
+@click.option("-o", "--out", type=READ, help="The page; report.html in the run's folder, in ./ for several.")
+@click.option("--split", help="test where there is one, else valid.")
+@click.option(
+    "--thresholds", default="0.5", callback=threshold_or_split, help="A number, or a split to choose them on."
+)
+@click.option("--replicates", type=click.IntRange(1), default=3000, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(0), default=1, show_default=True, help="Grad-CAM films of each kind and class."
+)
+@batch_size_option
+@accelerator_option
+@allow_refused_option
+def report(
+    folders: Sequence[Path],
+    out: Path | None,
+    split: str | None,
+    thresholds: str | float,
+    replicates: int,
+    count: int,
+    batch_size: int,
+    accelerator: str,
+    allow_refused: bool,
+) -> None:
+    """Write one self-contained page on a run, or on several side by side.
+
+    \b
+    Example:
+      vnvision report runs/first
+      vnvision report runs/first runs/second -o both.html
+    """
+    from vision.files import write_text
+    from vision.runs import page, read_run
+
+    runs, problems = [], list[tuple[str, str]]()
+    for folder in folders:
+        run, bad = read_run(
+            folder, split=split, thresholds=thresholds, n=replicates, count=count, batch_size=batch_size,
+            accelerator=accelerator,
+        )  # fmt: skip
+        runs.append(run)
+        problems += [problem for problem in bad if problem not in problems]
+    target = out or (folders[0] / "report.html" if len(folders) == 1 else Path("report.html"))
+    write_text(target, page(runs))
+    click.echo(target)
+    finish(problems, allow_refused)

@@ -205,7 +205,7 @@ def serve(host: str, port: int, max_mb: int, threads: int | None, model: Path | 
 
 
 def _table(groups: Sequence[Group], threshold: float) -> str:
-    from vision.report import markdown, with_interval
+    from vision.tables import markdown, with_interval
 
     header = ["Films", "Number", "PA", "AUC", f"Sensitivity at {threshold:g}", "Specificity"]
     rows = [
@@ -216,7 +216,7 @@ def _table(groups: Sequence[Group], threshold: float) -> str:
 
 
 def _record(group: Group) -> dict[str, Any]:
-    from vision.report import interval_record
+    from vision.tables import interval_record
 
     intervals = {"auc": group.auc, "sensitivity": group.sensitivity, "specificity": group.specificity}
     found = {name: interval_record(value) for name, value in intervals.items()}

@@ -28,9 +28,9 @@ class Strength:
     gamma: float = 0.5  # of its logarithm
     contrast: float = 0.3
     brightness: float = 0.15
-    noise: float = 0.04
+    noise: float = 0.03
     coarse: float = 0.3  # of the films are taken down to 1/4 to 4/5 of the size and up again
-    erased: int = 3  # rectangles at most
+    erased: int = 2  # rectangles at most
     unlike: float = 0.12  # of the films become something that is no PA chest film
 
 

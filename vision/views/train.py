@@ -20,9 +20,9 @@ from vision.cache import build_cache
 from vision.data import LabelTable, counted
 from vision.devices import open_fabric
 from vision.errors import InputError
-from vision.export import to_onnx, weights_hash
+from vision.export import to_onnx
 from vision.files import write_with
-from vision.models import create
+from vision.models import create, weights_hash
 from vision.progress import progress
 from vision.schedule import lr_at
 from vision.views.changes import Strength, vary
@@ -40,7 +40,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 64, 128], "stem_width": 16})
     size: int = 192
     first_size: int = 96  # films grow to `size` over the first 7/10 of the steps: what is coarse is learnt cheaply
-    epochs: int = 100
+    epochs: int = 80
     batch_size: int = 32
     lr: float = 2e-3
     weight_decay: float = 0.05
