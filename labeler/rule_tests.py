@@ -11,7 +11,7 @@ from labeler.lexicon import Lexicon
 from labeler.rules import Located, Problem, RuleSet
 
 ASSERTED = ("present", "uncertain")
-SHOWN_AS = {"excluded": "historical", "clinical": "historical", "not_assessable": "absent", "contrast": None}
+SHOWN_AS = {"excluded": "historical", "clinical": "historical", "contrast": "present"}
 
 
 @dataclass
@@ -99,8 +99,8 @@ def _must_be_template(report: LabeledReport) -> str | None:
 
 def _must_assert(report: LabeledReport, assertion: str) -> str | None:
     shown = SHOWN_AS.get(assertion, assertion)
-    got = [m.assertion for m in report.mentions]
-    if shown is not None and shown not in got:
+    got = [m.assertion for m in report.mentions] + list(report.reasons)  # not_assessable is a reason
+    if shown not in got:
         return f"must show something {shown}, but gives {_findings(report)}"
     if report.residue:
         return f"is not understood wholly: {_residue(report)}"

@@ -97,6 +97,8 @@ class Clauses:
             unit = item.unit
             if unit is None:
                 self.puzzling = self.puzzling or kind == UNKNOWN
+            elif unit.denies:
+                denied = sentence
             elif unit.role == "modifier":
                 self.puzzling = True
             if unit is not None and (kind == CUE or unit.section is not None):
