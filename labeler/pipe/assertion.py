@@ -248,7 +248,7 @@ class _Sentence:
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
-            if hit.assertion == "present" or (hit.assertion == "uncertain" and kind == "absent"):  # "Nghi lao: không"
+            if hit.assertion == "present" or (colon and hit.assertion == "uncertain" and kind == "absent"):  # "Nghi lao: không"
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
