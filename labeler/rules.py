@@ -357,6 +357,19 @@ class _Reader:
             return None
 
 
+def read_yaml(file: Path, model: type[T]) -> T:
+    """One YAML file that is a single record.  Raises RuleSetError with the place of everything that is wrong."""
+    reader = _Reader(file.parent)
+    try:
+        data, places = reader._parse(file, hashlib.sha256())
+    except OSError as error:
+        raise RuleSetError([Problem(str(file), 1, 1, f"cannot be read: {error.strerror or error}")]) from None
+    found: T | None = reader._validate(model, data or {}, str(file), places, ()) if not reader.problems else None
+    if found is None:
+        raise RuleSetError(reader.problems)
+    return found
+
+
 class _Sub(dict[tuple[str | int, ...], Place]):
     """Places of one entry, looked up in its file's table without copying it."""
 

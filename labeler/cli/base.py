@@ -31,6 +31,7 @@ COMMANDS = {
     "explain": ("labeler.cli.explain", "explain", "Show which words decided the labels of one report, and why."),
     "eval": ("labeler.cli.eval", "evaluate", "Hold labels against gold reports: scores, and why each error came about."),
     "rules": ("labeler.cli.rules", "rules", "Check and test a rule set."),
+    "dataset": ("labeler.cli.dataset", "dataset", "From hospital records to a data set, stage by stage."),
 }
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 SIGPIPE_STATUS = 141  # as the shell counts a program that nobody listens to any more

@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from labeler.cli.base import say
 
-if TYPE_CHECKING:
-    from labeler.io.sources import Source
+
+class Way(Protocol):
+    """Something that is gone through: how much there is (0: unknown), and how much is done."""
+
+    @property
+    def total(self) -> int: ...
+
+    def done(self) -> int: ...
+
+
+class Meter:
+    """A way that is counted by whoever goes it."""
+
+    def __init__(self, total: int = 0) -> None:
+        self.total = total
+        self._done = 0
+
+    def add(self, more: int) -> None:
+        """So much more is done."""
+        self._done += more
+
+    def done(self) -> int:
+        """How much is done."""
+        return self._done
 
 
 class Progress:
     """A bar on standard error when that is a terminal, and lines that do not break it."""
 
-    def __init__(self, source: Source, what: str) -> None:
+    def __init__(self, source: Way, what: str) -> None:
         self._source = source
         self._what = what
         self._bar: Any = None

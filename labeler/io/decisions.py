@@ -6,13 +6,18 @@ columns, or both, and the file is given back as decisions; a row left as it was 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labeler.io.lines import MAX_TEXT
 from labeler.io.sources import BadInput, Delimited, Refused, make_report, missing_column
 from labeler.report import Report
+
+if TYPE_CHECKING:
+    from labeler.labeler import LabeledReport
 
 HASH = "text_hash"
 CORRECTED = "corrected_text"
@@ -29,6 +34,22 @@ def review_columns(classes: tuple[str, ...]) -> list[str]:
     """Header of a review file."""
     proposed = [PROPOSED + name for name in classes]
     return ["report_id", HASH, "description", *proposed, "uncertain", "reasons", CORRECTED, *classes]
+
+
+def with_given(report: LabeledReport, given: dict[str, int]) -> tuple[dict[str, int], tuple[str, ...]]:
+    """(labels, uncertain classes) of a report with what a person gave in place of what the labeler proposed.
+
+    `abnormal` follows from the other classes, and from findings outside of them, unless it is given.
+    """
+    labels = {**report.labels, **given}
+    uncertain = tuple(name for name in report.uncertain if name not in given and name != "abnormal")
+    if "abnormal" not in given:
+        regions = [name for name in labels if name != "abnormal"]
+        other = any(
+            m.region not in regions and m.assertion in ("present", "uncertain") for m in copy.copy(report).mentions
+        )
+        labels["abnormal"] = int(other or any(labels[name] for name in regions))
+    return labels, uncertain
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +88,11 @@ class Decisions:
                 if isinstance(row, Refused):
                     out.problems.append(replace(row, message=f"{row.message}; the decision is not applied"))
                     continue
-                out._take(line, dict(zip(source.header, row, strict=True)), classes)
+                out.read_row(line, dict(zip(source.header, row, strict=True)), classes)
         return out
 
-    def _take(self, line: int, row: dict[str, str], classes: tuple[str, ...]) -> None:
+    def read_row(self, line: int, row: dict[str, str], classes: tuple[str, ...]) -> None:
+        """Take in what a row decides, if anything."""
         report_id, found = row["report_id"].strip(), row[HASH].strip().lower()
         corrected = row.get(CORRECTED, "")
         given = {name: row.get(name, "").strip() for name in classes}

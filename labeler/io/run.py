@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TextIO
 
 from labeler import __version__
 from labeler.io.corpus import accepted
-from labeler.io.decisions import Decision, Decisions, review_columns, text_hash
+from labeler.io.decisions import Decision, Decisions, review_columns, text_hash, with_given
 from labeler.io.sources import BadInput, Refused, Source
 from labeler.io.writers import STDOUT, Outputs, dump, row
 from labeler.labeler import LabeledReport, Labeler
@@ -335,14 +335,7 @@ class Run:
         """The outcome with what a person said in place of what the labeler proposed."""
         classes = self.hand.labeler.classes
         report = self.hand.labeler.label(item.text)
-        labels = {**report.labels, **decision.labels}
-        uncertain = tuple(name for name in report.uncertain if name not in decision.labels and name != "abnormal")
-        if "abnormal" not in decision.labels:
-            regions = [name for name in classes if name != "abnormal"]
-            other = any(
-                m.region not in regions and m.assertion in ("present", "uncertain") for m in copy.copy(report).mentions
-            )
-            labels["abnormal"] = int(other or any(labels[name] for name in regions))
+        labels, uncertain = with_given(report, decision.labels)
         values = class_values(classes, labels, uncertain, self.hand.scheme.policy)
         explanation = None
         if outcome.explanation is not None:

@@ -1,0 +1,371 @@
+"""Stage `reports`: XML of the hospital information system to sessions and frontal chest reports.
+
+A file is read in one transaction: all of it counts or, when it is broken, none.  What was read is known by its bytes,
+so that every file is read once however it is named.  The records of a file are staged in temporary tables and joined
+there by session, in whatever order its parts stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, text
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from labeler.dataset.encodings import Examined, Undecodable, examine, readable
+from labeler.dataset.mapping import Mapping
+from labeler.dataset.records import BrokenXml, Record, read_records
+from labeler.dataset.services import Services
+from labeler.dataset.times import micros, parse_time
+from labeler.dataset.workspace import Workspace, sources
+from labeler.io.decisions import text_hash
+from labeler.io.lines import MAX_TEXT
+from labeler.io.sources import BadInput
+from labeler.text import canonical, normalize
+
+SUFFIX = ".xml"
+COMMIT_EVERY = 1.0  # seconds; what is not committed is read again after a kill
+STAGED = 2000  # rows written at once
+MAX_NAME = 1000  # characters of a service's name that are looked at
+CONCLUSION = "Kết luận:"
+
+_staging = MetaData()
+_sessions = Table(
+    "staged_sessions", _staging,
+    Column("id", Integer, primary_key=True), Column("line", Integer), Column("session_id", Text),
+    Column("patient_id", Text), Column("check_in", Integer), Column("check_out", Integer), Column("code", Text),
+    prefixes=["TEMPORARY"],
+)  # fmt: skip
+_services = Table(
+    "staged_services", _staging,
+    Column("session_id", Text), Column("service_id", Text), Column("report_time", Integer), Column("fits", Integer),
+    prefixes=["TEMPORARY"],
+)  # fmt: skip
+_reports = Table(
+    "staged_reports", _staging,
+    Column("id", Integer, primary_key=True), Column("line", Integer), Column("session_id", Text),
+    Column("service_id", Text), Column("report_time", Integer), Column("text", Text), Column("text_hash", Text),
+    Column("same", Text), Column("code", Text),
+    prefixes=["TEMPORARY"],
+)  # fmt: skip
+_INDEXES = (
+    "CREATE INDEX temp.staged_sessions_id ON staged_sessions (session_id)",
+    "CREATE INDEX temp.staged_services_id ON staged_services (session_id, service_id)",
+    "CREATE INDEX temp.staged_reports_id ON staged_reports (session_id)",
+)
+
+# A staged file becomes rows, in these steps.
+_JOIN = (
+    # the time of a result and the name of a service may stand with the service alone
+    """UPDATE staged_reports SET code = NULL, report_time = (SELECT max(s.report_time) FROM staged_services s
+         WHERE s.session_id = staged_reports.session_id AND s.service_id = staged_reports.service_id)
+       WHERE code = 'missing_report_time' AND EXISTS (SELECT 1 FROM staged_services s WHERE s.report_time IS NOT NULL
+         AND s.session_id = staged_reports.session_id AND s.service_id = staged_reports.service_id)""",
+    """UPDATE staged_reports SET code = 'service_name_differs' WHERE code IS NULL AND EXISTS (
+         SELECT 1 FROM staged_services s WHERE s.fits = 0
+         AND s.session_id = staged_reports.session_id AND s.service_id = staged_reports.service_id)""",
+    # a session read again replaces the one before it, unless it has become another patient's
+    """INSERT INTO sessions (session_id, patient_id, check_in, check_out)
+       SELECT session_id, patient_id, check_in, check_out FROM staged_sessions s WHERE code IS NULL
+         AND EXISTS (SELECT 1 FROM staged_reports r WHERE r.session_id = s.session_id) ORDER BY id
+       ON CONFLICT (session_id) DO UPDATE SET check_in = excluded.check_in, check_out = excluded.check_out
+         WHERE sessions.patient_id = excluded.patient_id""",
+    """UPDATE staged_sessions SET code = 'session_of_two_patients' WHERE code IS NULL AND EXISTS (
+         SELECT 1 FROM sessions t WHERE t.session_id = staged_sessions.session_id
+         AND t.patient_id <> staged_sessions.patient_id)""",
+    """UPDATE staged_reports SET code = coalesce((SELECT 'session_refused' FROM staged_sessions s
+         WHERE s.session_id = staged_reports.session_id AND s.code IS NOT NULL LIMIT 1),
+         CASE WHEN EXISTS (SELECT 1 FROM sessions t WHERE t.session_id = staged_reports.session_id) THEN NULL
+         ELSE 'no_session' END) WHERE code IS NULL""",
+    """INSERT INTO refused (source, line, record, session_id, code)
+       SELECT :source, line, 'session', session_id, code FROM staged_sessions s WHERE code IS NOT NULL
+         AND (session_id IS NULL OR EXISTS (SELECT 1 FROM staged_reports r WHERE r.session_id = s.session_id))""",
+    """INSERT INTO refused (source, line, record, session_id, service_id, code)
+       SELECT :source, line, 'report', session_id, service_id, code FROM staged_reports WHERE code IS NOT NULL""",
+)
+# the same text twice is one report; another text for the same session, service and time is a report of its own,
+# or, in a later file, what has become of the one read before
+_USABLE = """SELECT min(r.id) AS id, t.id AS session, r.service_id, r.report_time, r.text_hash
+       FROM staged_reports r JOIN sessions t USING (session_id) WHERE r.code IS NULL
+       GROUP BY t.id, r.service_id, r.report_time, r.text_hash"""
+_KEEP = f"""INSERT INTO reports (session, service_id, report_time, nth, text, text_hash, same, source, line)
+       SELECT u.session, u.service_id, u.report_time,
+         row_number() OVER (PARTITION BY u.session, u.service_id, u.report_time ORDER BY u.id),
+         r.text, r.text_hash, r.same, :source, r.line
+       FROM ({_USABLE}) u JOIN staged_reports r ON r.id = u.id WHERE true ORDER BY u.id
+       ON CONFLICT (session, service_id, report_time, nth) DO UPDATE
+         SET text = excluded.text, text_hash = excluded.text_hash, same = excluded.same, source = excluded.source,
+             line = excluded.line
+         WHERE reports.text_hash <> excluded.text_hash"""
+
+
+@dataclass
+class Account:
+    """What a run of the stage came to."""
+
+    read: int = 0
+    known: int = 0
+    broken: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    mended: Counter[str] = field(default_factory=Counter)
+
+
+def find_files(given: Iterable[str]) -> Iterator[tuple[Path, str]]:
+    """(file, the name that messages use) for files as given and the .xml files of folders, in order.
+
+    Files of a folder often bear patients' names or numbers: messages name them by a hash.  Raises BadInput.
+    """
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            files = sorted(f for f in path.rglob("*") if f.suffix.lower() == SUFFIX and f.is_file())
+            if not files:
+                raise BadInput(f"{name}: no .xml files in this folder")
+            for file in files:
+                code = hashlib.sha256(str(file.relative_to(path)).encode("utf-8", "surrogateescape")).hexdigest()[:8]
+                yield file, f"{name.rstrip('/')}/[{code}]"
+        elif path.exists():
+            yield path, name
+        else:
+            raise BadInput(f"{name}: no such file or folder")
+
+
+def read_reports(
+    workspace: Workspace, files: list[tuple[Path, str]], mappings: list[Mapping], services: Services,
+    tell: Callable[[str], None], step: Callable[[int], None],
+) -> Account:  # fmt: skip
+    """Read HIS exports into a workspace; `tell` gets a line for each broken file, `step` the bytes read."""
+    account = Account()
+    with workspace.engine.connect() as db:
+        _staging.create_all(db)
+        for statement in _INDEXES:
+            db.exec_driver_sql(statement)
+        db.commit()
+        last = time.monotonic()
+        for path, shown in files:
+            size = _read_file(db, path, shown, mappings, services, account, tell)
+            step(size)
+            if time.monotonic() - last > COMMIT_EVERY:
+                db.commit()
+                last = time.monotonic()
+        db.commit()
+    return account
+
+
+def _read_file(
+    db: Connection, path: Path, shown: str, mappings: list[Mapping], services: Services, account: Account,
+    tell: Callable[[str], None],
+) -> int:  # fmt: skip
+    """Read one file, unless it is known; returns its size."""
+
+    def refuse(sha256: str, code: str, where: str, message: str) -> None:
+        row = {"path": str(path), "state": "refused", "code": code, "message": f"{where}{message}"}
+        row_of = upsert(sources).values(sha256=sha256, **row)
+        db.execute(row_of.on_conflict_do_update(index_elements=["sha256"], set_=row))
+        account.broken += 1
+        account.reasons[code] += 1
+        tell(f"{shown}:{where} {message}")
+
+    try:
+        found = examine(path)
+    except OSError as error:
+        refuse(hashlib.sha256(bytes(path)).hexdigest(), "unreadable", "", error.strerror or str(error))
+        return 0
+    except Undecodable as error:
+        refuse(error.sha256, "undecodable", "", f"byte {error.offset}: {error}")
+        return 0
+    known = db.execute(sources.select().where(sources.c.sha256 == found.sha256)).first()
+    if known is not None and known.state == "done":
+        account.known += 1
+        return found.size
+    db.execute(sources.delete().where(sources.c.path == str(path), sources.c.state == "refused"))  # mended since
+    savepoint = db.begin_nested()
+    try:
+        row = {"sha256": found.sha256, "path": str(path), "encoding": found.encoding, "state": "done"}
+        source = db.execute(insert(sources).values(row)).inserted_primary_key[0]  # type: ignore[index]
+        counts, mended = _store(db, source, path, found, mappings, services)
+    except BrokenXml as error:
+        savepoint.rollback()
+        refuse(found.sha256, error.code, f"{error.line}:{error.column}:", str(error))
+        return found.size
+    db.execute(
+        sources.update().where(sources.c.id == source).values(mended=";".join(sorted(mended)), **counts)
+    )
+    reasons = text("SELECT code, count(*) FROM refused WHERE source = :source GROUP BY code")
+    account.reasons.update({code: times for code, times in db.execute(reasons, {"source": source})})  # noqa: C416
+    savepoint.commit()
+    account.read += 1
+    account.counts.update(counts)
+    account.mended.update(mended.keys())
+    return found.size
+
+
+def _store(
+    db: Connection, source: int, path: Path, found: Examined, mappings: list[Mapping], services: Services
+) -> tuple[dict[str, int], Counter[str]]:
+    """The records of one file as rows.  Raises BrokenXml."""
+    for table in (_sessions, _services, _reports):
+        db.execute(table.delete())
+    stage = _Stage(db, source, services)
+    mended = read_records(path, found, mappings, stage.take)
+    stage.flush()
+    if not stage.records:
+        names = sorted({name for m in mappings for part in (m.session, m.report) for name in part.element})
+        raise BrokenXml("no_records", 1, 1, f"holds none of {', '.join(names)}; give its names with --mapping FILE.yaml")
+    for statement in _JOIN:
+        db.execute(text(statement), {"source": source} if ":source" in statement else {})
+    usable, refused = db.execute(
+        text("SELECT count(*) FILTER (WHERE code IS NULL), count(*) FILTER (WHERE code IS NOT NULL) FROM staged_reports")
+    ).one()
+    kept = db.execute(text(_KEEP), {"source": source}).rowcount
+    counts = dict(stage.counts)
+    counts |= {"kept": kept, "repeated": usable - kept, "refused": refused + stage.parts}
+    return counts, mended + stage.mended
+
+
+class _Stage:
+    """Takes the records of one file and stages those that matter."""
+
+    def __init__(self, db: Connection, source: int, services: Services) -> None:
+        self._db, self._source, self._of = db, source, services
+        self.counts: dict[str, int] = {"sessions": 0, "frontal": 0, "lateral": 0, "other": 0}
+        self.mended: Counter[str] = Counter()
+        self.records = self.parts = 0
+        self._rows: dict[Table, list[dict[str, Any]]] = {_sessions: [], _services: [], _reports: []}
+
+    def take(self, record: Record) -> None:
+        """One record."""
+        self.records += 1
+        if record.kind == "report":
+            self._report(record)
+        elif record.kind == "session":
+            self._session(record)
+        elif record.kind == "service":
+            self._service(record)
+        else:
+            self.parts += 1
+            self._db.execute(
+                text("INSERT INTO refused (source, line, record, code) VALUES (:source, :line, 'part', :code)"),
+                {"source": self._source, "line": record.line, "code": record.fields["code"]},
+            )
+
+    def _add(self, table: Table, row: dict[str, Any]) -> None:
+        rows = self._rows[table]
+        rows.append(row)
+        if len(rows) >= STAGED:
+            self._write(table)
+
+    def _write(self, table: Table) -> None:
+        if self._rows[table]:
+            self._db.execute(insert(table), self._rows[table])
+            self._rows[table] = []
+
+    def flush(self) -> None:
+        """Write what is still held."""
+        for table in self._rows:
+            self._write(table)
+
+    def _session(self, record: Record) -> None:
+        self.counts["sessions"] += 1
+        fields = record.fields
+        check_in, in_code = _moment(fields, "check_in")
+        check_out, out_code = _moment(fields, "check_out", end=True)
+        session_id, patient_id = (fields.get(name, "").strip() for name in ("session_id", "patient_id"))
+        code = _flawed(fields)
+        code = code or ("missing_session_id" if not session_id else None)
+        code = code or ("missing_patient_id" if not patient_id else None) or in_code or out_code
+        if code is None and check_in is not None and check_out is not None and check_out < check_in:
+            code = "check_out_before_check_in"
+        self._add(
+            _sessions,
+            {
+                "line": record.line, "session_id": session_id or None, "patient_id": patient_id or None,
+                "check_in": check_in, "check_out": check_out, "code": code,
+            },
+        )  # fmt: skip
+
+    def _service(self, record: Record) -> None:
+        fields = record.fields
+        service_id = fields.get("service_id", "").strip()
+        if self._of.view(service_id) != "frontal":
+            return
+        moment, _ = _moment(fields, "report_time")
+        name = fields.get("service_name", "")
+        self._add(
+            _services,
+            {
+                "session_id": fields.get("session_id", "").strip(), "service_id": service_id,
+                "report_time": moment, "fits": int(self._of.fits(readable(name[:MAX_NAME])[0])),
+            },
+        )  # fmt: skip
+
+    def _report(self, record: Record) -> None:
+        fields = record.fields
+        service_id = fields.get("service_id", "").strip()
+        view = self._of.view(service_id)
+        if service_id and view != "frontal":
+            self.counts["lateral" if view == "lateral" else "other"] += 1
+            return
+        self.counts["frontal"] += 1
+        moment, code = _moment(fields, "report_time")
+        session_id = fields.get("session_id", "").strip()
+        said, legacy = _description(fields), None
+        flaw = _flawed(fields)
+        if "too_long" in fields or len(said) > MAX_TEXT:
+            said, flaw = "", "too_long"
+        else:
+            said, legacy = readable(said)
+        if legacy is not None:
+            self.mended[f"font_{legacy}"] += 1
+        if len(said.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+            said, flaw = "", "too_long"
+        if not service_id:
+            flaw = flaw or "missing_service_id"
+        elif not session_id:
+            flaw = flaw or "missing_session_id"
+        elif not self._of.fits(readable(fields.get("service_name", "")[:MAX_NAME])[0]):
+            flaw = flaw or "service_name_differs"
+        self._add(
+            _reports,
+            {
+                "line": record.line, "session_id": session_id or None, "service_id": service_id or None,
+                "report_time": moment, "text": said, "text_hash": text_hash(said), "same": same(said), "code": flaw or code,
+            },
+        )  # fmt: skip
+
+
+def same(description: str) -> str:
+    """16 hexadecimal digits, equal for descriptions that say the same: case, marks' place, spaces, bullets, end points
+    do not count."""
+    lines = (line.strip(" -•+*.;\t") for line in normalize(description).text.split("\n"))
+    words = " ".join(" ".join(map(canonical, line.split())) for line in lines if line)
+    return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _description(fields: dict[str, str]) -> str:
+    description, conclusion = (fields.get(name, "").strip() for name in ("description", "conclusion"))
+    if not conclusion:
+        return description
+    heading = "" if conclusion.lower().startswith(CONCLUSION[:-1].lower()) else f"{CONCLUSION}\n"
+    return f"{description}\n{heading}{conclusion}"
+
+
+def _moment(fields: dict[str, str], name: str, *, end: bool = False) -> tuple[int | None, str | None]:
+    """(microseconds, None), or (None, the code of what is wrong)."""
+    given = fields.get(name, "").strip()
+    if not given:
+        return None, f"missing_{name}"
+    found: datetime | None = parse_time(given, end=end)
+    return (micros(found), None) if found is not None else (None, f"impossible_{name}")
+
+
+def _flawed(fields: dict[str, str]) -> str | None:
+    return "field_given_twice" if "repeated" in fields else None

@@ -1,0 +1,348 @@
+"""HIS exports: every format and flaw that was met."""
+
+from __future__ import annotations
+
+import codecs
+import unicodedata
+from pathlib import Path
+
+import pytest
+
+from labeler.dataset.encodings import _TCVN3, _VNI_TABLE
+from tests.dataset.hospital import (
+    EFFUSION,
+    NORMAL,
+    Report,
+    Session,
+    answer,
+    dataset,
+    done,
+    insurance,
+    listed,
+    paper,
+    parts,
+)  # fmt: skip
+
+KEPT = {
+    "session_id": "S1", "patient_id": "P1", "check_in": "2020-11-05T07:00:00", "check_out": "2020-11-06T17:00:00",
+    "service_id": "18.0119.0028", "report_time": "2020-11-05T09:30:00", "description": EFFUSION,
+}  # fmt: skip
+ONE = Session(reports=[Report(EFFUSION)])
+
+
+def read(text: str | bytes, name: str = "his.xml", status: int = 0, *options: str) -> list[dict[str, str]]:
+    Path(name).write_bytes(text.encode() if isinstance(text, str) else text)
+    done("reports", "work", name, *options, status=status)
+    return listed("work", "reports")
+
+
+def facts(row: dict[str, str]) -> dict[str, str]:
+    return {name: row[name] for name in KEPT}
+
+
+def flat(s: Session, *, newer: bool) -> str:
+    return "<EXPORT>" + "".join(reversed(parts(s, newer=newer).values())) + "</EXPORT>"
+
+
+ATTRIBUTES = f"""<DATA><SESSION SESSION_ID="S1" PATIENT_ID="P1" CHECK_IN_TIME="202011050700"
+  CHECK_OUT_TIME="2020-11-06T17:00"><LIST><A><REPORT SERVICE_ID="18.0119.0028" REPORT_TIME="20201105093000">
+  <DESCRIPTION>{EFFUSION}</DESCRIPTION></REPORT></A></LIST></SESSION></DATA>"""
+HEADER_LAST = f"""<h:SESSION xmlns:h="urn:x"><h:REPORT><h:SERVICE_ID>18.0119.0028</h:SERVICE_ID>
+  <h:REPORT_TIME>05/11/2020 09:30</h:REPORT_TIME><h:DESCRIPTION>{EFFUSION}</h:DESCRIPTION></h:REPORT><h:HEADER>
+  <h:SESSION_ID>S1</h:SESSION_ID><h:PATIENT_ID>P1</h:PATIENT_ID><h:CHECK_IN_TIME>2020-11-05 07:00</h:CHECK_IN_TIME>
+  <h:CHECK_OUT_TIME>061120201700</h:CHECK_OUT_TIME></h:HEADER></h:SESSION>"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        paper(ONE), ATTRIBUTES, HEADER_LAST, insurance(ONE), insurance(ONE, newer=False), flat(ONE, newer=True),
+        flat(ONE, newer=False),
+    ],
+    ids=["paper", "attributes", "header last", "newer", "older", "flat newer", "flat older"],
+)  # fmt: skip
+def test_formats(here: Path, text: str) -> None:
+    assert [facts(row) for row in read(text)] == [KEPT]
+    assert list(Path("work").stat().st_mode.to_bytes(4, "big"))[-1] == 0o700 & 0xFF
+    assert Path("work/key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_conclusion_goes_under_its_heading(here: Path) -> None:
+    s = Session(reports=[Report(NORMAL, conclusion="Tràn dịch màng phổi.\nTim to."), Report(EFFUSION, conclusion="  ")])
+    texts = {row["description"] for row in read(insurance(s))}
+    assert texts == {f"{NORMAL}\nKết luận:\nTràn dịch màng phổi.\nTim to.", EFFUSION}
+
+
+def test_a_mapping_of_ones_own(here: Path) -> None:
+    text = paper(ONE).replace("SESSION_ID", "MA").replace("DESCRIPTION", "KQ").replace("REPORT>", "PHIEU>")
+    Path("ours.yaml").write_text(
+        "name: ours\n"
+        "session: {element: SESSION, fields: {session_id: [SO, MA], patient_id: PATIENT_ID, check_in: CHECK_IN_TIME,"
+        " check_out: CHECK_OUT_TIME}}\n"
+        "report: {element: PHIEU, fields: {service_id: SERVICE_ID, report_time: REPORT_TIME, description: KQ}}\n"
+    )
+    assert [facts(row) for row in read(text, "his.xml", 0, "--mapping", "ours.yaml")] == [KEPT]
+
+
+def test_a_broken_mapping_names_its_place(here: Path) -> None:
+    Path("his.xml").write_text(paper(ONE))
+    Path("ours.yaml").write_text("name: ours\nsession: {element: S, fields: {patient: X}}\nreport: {element: R, fields: {}}\n")
+    result = done("reports", "work", "his.xml", "--mapping", "ours.yaml", status=2)
+    assert result.stderr.startswith("ours.yaml:2:")
+    assert "Traceback" not in result.stderr
+    assert dataset("reports", "work", "his.xml", "--mapping", "nowhere.yaml").stderr.startswith("nowhere.yaml:1:1: cannot be read")
+
+
+def test_only_frontal_chest_services_are_kept(here: Path) -> None:
+    codes = ["18.0119.0028", "18.0119.0010", "18.0120.0028", "18.0120.0010", "18.0067.0028", "18.01190", "02.0085.1778"]
+    Path("his.xml").write_text(paper(Session(reports=[Report(f"{NORMAL} {c}", service=c) for c in codes])))
+    found = answer("reports", "work", "his.xml")
+    assert (found["frontal"], found["kept"], found["lateral"], found["other"]) == (2, 2, 2, 3)
+    assert answer("status", "work")["his"]["lateral_reports"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "fits"),
+    [
+        ("Chụp Xquang ngực thẳng", True), ("Chup X-quang tim phoi thang", True), ("XQ NGỰC THẲNG [Số hóa 1 phim]", True),
+        ("Chụp Xquang ngực nghiêng hoặc chếch mỗi bên", False), ("Chụp Xquang cột sống cổ thẳng", False), ("", True),
+    ],
+)  # fmt: skip
+def test_the_name_of_the_service_is_checked_against_its_code(here: Path, name: str, fits: bool) -> None:
+    Path("his.xml").write_text(insurance(Session(reports=[Report(name=name)])))
+    found = answer("reports", "work", "his.xml")
+    assert found["kept"] == int(fits)
+    assert found["reasons"] == ({} if fits else {"service_name_differs": 1})
+
+
+def test_the_time_of_a_result_may_stand_with_its_service(here: Path) -> None:
+    text = flat(Session(reports=[Report(EFFUSION, time="")]), newer=True)
+    assert read(text, "without.xml") == []
+    four, three = "<NGAY_KQ></NGAY_KQ><MA_BS", "<NGAY_KQ></NGAY_KQ></CHI_TIET_DVKT>"
+    assert four in text
+    text = text.replace(three, three.replace("><", ">202011050930<", 1))
+    assert [facts(row) for row in read(text)] == [KEPT]
+
+
+@pytest.mark.parametrize(
+    ("session", "codes"),
+    [
+        (Session(check_in=""), {"missing_check_in": 1, "session_refused": 1}),
+        (Session(check_in="202013450700"), {"impossible_check_in": 1, "session_refused": 1}),
+        (Session(check_out="202002301200"), {"impossible_check_out": 1, "session_refused": 1}),
+        (Session(check_out="202011040700"), {"check_out_before_check_in": 1, "session_refused": 1}),
+        (Session(patient=" "), {"missing_patient_id": 1, "session_refused": 1}),
+        (Session(session=""), {"missing_session_id": 2}),
+        (Session(reports=[Report(time="")]), {"missing_report_time": 1}),
+        (Session(reports=[Report(time="2020110509300")]), {"impossible_report_time": 1}),
+        (Session(reports=[Report(time="20201105 25:00")]), {"impossible_report_time": 1}),
+        (Session(reports=[Report(service="")]), {"missing_service_id": 1}),
+        (Session(reports=[Report("x" * 1_000_001)]), {"too_long": 1}),
+        (Session(reports=[Report("x" * 5_000_000)]), {"too_long": 1}),
+    ],
+)
+def test_a_record_is_refused_alone_with_its_reason(here: Path, session: Session, codes: dict[str, int]) -> None:
+    Path("his.xml").write_text(paper(session, Session("S2", "P2", reports=[Report(EFFUSION)])))
+    found = answer("reports", "work", "his.xml")
+    assert found["reasons"] == codes
+    assert found["kept"] == 1
+    assert [row["reason"] for row in listed("work", "refused")] == sorted(codes, key=lambda c: c == "session_refused") * (
+        2 if codes == {"missing_session_id": 2} else 1
+    )
+
+
+def test_an_empty_text_is_a_report(here: Path) -> None:
+    assert [row["description"] for row in read(paper(Session(reports=[Report("")])))] == [""]
+
+
+# encodings
+
+
+def tcvn3(text: str) -> str:
+    return "".join({chr(shown): chr(sign) for sign, shown in _TCVN3.items()}.get(c, c) for c in text)
+
+
+def vni(text: str) -> str:
+    table: dict[str, str] = {}
+    for sign, shown in _VNI_TABLE.items():
+        table.setdefault(shown, sign)
+    return "".join(table.get(c, c) for c in text)
+
+
+def cp1258(text: str) -> bytes:
+    """As Windows writes it: shapes composed, tones apart."""
+    out = ""
+    for c in unicodedata.normalize("NFC", text):
+        base = unicodedata.normalize("NFD", c)
+        tone = next((m for m in base[1:] if m in "\u0300\u0301\u0303\u0309\u0323"), "")
+        out += unicodedata.normalize("NFC", base.replace(tone, "") if tone else base) + tone
+    return out.encode("cp1258")
+
+
+LONG = "Tràn dịch màng phổi phải lượng ít, không thấy tràn khí. Bóng tim to, quai động mạch chủ vồng, rốn phổi đậm."
+TEXT = paper(Session(reports=[Report(LONG)]))
+
+
+def declared(name: str, text: str = TEXT) -> str:
+    return text.replace("UTF-8", name)
+
+
+@pytest.mark.parametrize(
+    ("data", "mended"),
+    [
+        (TEXT.encode(), []),
+        (codecs.BOM_UTF8 + TEXT.encode(), []),
+        (declared("utf-16").encode("utf-16"), []),
+        (declared("UTF-16").encode("utf-16-be"), []),
+        (declared("UTF-16LE").encode("utf-16-le"), []),
+        (TEXT.encode("utf-16"), ["encoding_misdeclared"]),
+        (declared("utf-16").encode(), ["encoding_misdeclared"]),
+        (declared("windows-1258").encode(), ["encoding_misdeclared"]),
+        (cp1258(declared("windows-1258")), []),
+        (cp1258(TEXT), ["encoding_misdeclared"]),
+        (cp1258(declared("iso-8859-1")), ["encoding_misdeclared"]),
+        (unicodedata.normalize("NFD", TEXT).encode(), []),
+        (tcvn3(declared("windows-1252")).encode("latin-1"), ["font_tcvn3"]),
+        (tcvn3(TEXT).encode("latin-1"), ["encoding_misdeclared", "font_tcvn3"]),
+        (tcvn3(TEXT).encode(), ["font_tcvn3"]),
+        (vni(declared("windows-1252")).encode("cp1252"), ["font_vni"]),
+        (vni(TEXT).encode(), ["font_vni"]),
+        (TEXT.encode().decode("latin-1").encode(), ["font_utf8_twice"]),
+        (b"\n\n  " + TEXT.encode(), ["blank_before_declaration"]),
+        (TEXT.encode() + b"\0" * 100, ["control_character"]),
+        (TEXT.replace(" Bóng", "\x01Bóng").replace("<REPORTS>", "<REPORTS>&#11;").encode(), ["control_character"]),
+        (TEXT.replace("<REPORTS>", "<REPORTS>A & B &nbsp; &").encode(), ["bare_ampersand"]),
+    ],
+)  # fmt: skip
+def test_encodings_as_declared_and_as_found(here: Path, data: bytes, mended: list[str]) -> None:
+    rows = read(data)
+    assert [row["description"].strip() for row in rows] == [LONG]
+    assert sorted(answer("status", "work")["his"]["mended_files"]) == mended
+
+
+def test_marks_of_a_text_that_is_fine_are_left_alone(here: Path) -> None:
+    texts = ["Tim to, quai ĐMC vồng ≥ 5°.", "Foyer đông đặc, bronchogramme aérien évident à gauche.", "µ", "A&B <b>x</b> &nbsp;"]
+    assert [r["description"] for r in read(paper(Session(reports=[Report(t) for t in texts])))] == texts
+
+
+def test_line_breaks_and_html_stay_what_they_mean(here: Path) -> None:
+    inner = "- Tim to.&#10;- TDMP.&#13;&#10;&lt;p&gt;Ph&amp;#7893;i&lt;/p&gt;<br/>x<![CDATA[<b>&nbsp;A & B</b>]]>"
+    (row,) = read(paper(ONE).replace(EFFUSION, inner))
+    assert row["description"] == "- Tim to.\n- TDMP.\r\n<p>Ph&#7893;i</p><br></br>x<b>&nbsp;A & B</b>"
+
+
+# what is broken, or hostile
+
+BOMB = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;">]>'
+EXTERNAL = '<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+OUTSIDE_DTD = '<!DOCTYPE x SYSTEM "http://localhost:9/x.dtd">'
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (BOMB + paper(ONE, declaration=""), "bad.xml:1:13: has a DTD"),
+        (EXTERNAL + paper(ONE, declaration="").replace(EFFUSION, "&e;"), "bad.xml:1:13: has a DTD"),
+        (OUTSIDE_DTD + paper(ONE, declaration=""), "bad.xml:1:46: has a DTD"),
+        ("<a>" * 100_000 + "</a>" * 100_000, "bad.xml:1:601: more than 200 elements"),
+        (paper(ONE)[:-20], "the file was cut"),
+        (paper(ONE).replace("</REPORT>", "</REPROT>"), "bad.xml:4:37: not well-formed XML: mismatched tag"),
+        (paper(ONE) + "<a/>", "not well-formed XML: junk after document element"),
+        (paper(ONE).replace(EFFUSION, "1 < 2"), "not well-formed XML"),
+        ("", "bad.xml:1:1: empty; export it again"),
+        ("hello", "bad.xml:1:1: not well-formed XML: syntax error"),
+        ("<a/>", "holds none of CHI_TIET_CLS, REPORT, SESSION, TONG_HOP; give its names with --mapping"),
+        (paper(ONE).encode() + "Tràn".encode()[:-2], "byte"),
+        (paper(ONE).replace("Tràn", "T\udc80n", 1).encode("utf-8", "surrogateescape") + TEXT.encode(), "not UTF-8 from there on"),
+        (TEXT.encode("utf-16")[:-301], "not utf-16 at its end"),
+    ],
+)  # fmt: skip
+def test_a_broken_file_spoils_only_itself(here: Path, data: str | bytes, message: str) -> None:
+    Path("bad.xml").write_bytes(data.encode() if isinstance(data, str) else data)
+    Path("good.xml").write_text(paper(Session("S9", "P9", reports=[Report(EFFUSION)])))
+    result = done("reports", "work", "bad.xml", "good.xml", status=2)
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+    assert [row["session_id"] for row in listed("work", "reports")] == ["S9"]
+    assert listed("work", "refused")[0]["file"] == "bad.xml"
+    assert done("reports", "work", "bad.xml", "--allow-refused").exit_code == 0
+    assert answer("status", "work")["his"]["broken_files"] == 1
+
+
+def test_a_broken_part_spoils_only_itself(here: Path) -> None:
+    broken = "<FILEHOSO><LOAIHOSO>XML4</LOAIHOSO><NOIDUNGFILE>{}</NOIDUNGFILE></FILEHOSO>"
+    also = broken.format("!!!") + broken.format("PGE+") + broken.format("PCFET0NUWVBFIGE+PGEvPg==") + broken.format("<a>")
+    text = insurance(ONE, also=also.replace("<a>", "&lt;a&gt;"))
+    assert [facts(row) for row in read(text)] == [KEPT]
+    assert sorted(row["reason"] for row in listed("work", "refused")) == [
+        "part_dtd", "part_not_base64", "part_not_well_formed", "part_not_well_formed",
+    ]  # fmt: skip
+
+
+def test_a_large_embedded_document_is_read(here: Path) -> None:
+    s = Session(reports=[Report("x" * 900_000 + str(i)) for i in range(20)])
+    assert len(read(insurance(s))) == 20
+
+
+# again
+
+
+def test_what_was_read_is_not_read_again(here: Path) -> None:
+    Path("his.xml").write_text(paper(ONE))
+    assert answer("reports", "work", "his.xml")["kept"] == 1
+    Path("his.xml").rename("renamed.xml")
+    assert answer("reports", "work", "renamed.xml")["files"] == {"read": 0, "known": 1, "refused": 0}
+    Path("more.xml").write_text(paper(ONE, Session("S2", reports=[Report(NORMAL)])))
+    found = answer("reports", "work", "more.xml")
+    assert (found["kept"], found["repeated"]) == (1, 1)
+
+
+def test_a_later_file_tells_what_became_of_a_record(here: Path) -> None:
+    read(paper(Session(reports=[Report(EFFUSION), Report(EFFUSION), Report(NORMAL)])), "a.xml")
+    rows = read(paper(Session(check_out="202011081700", reports=[Report("Tim to."), Report(NORMAL)])), "b.xml")
+    assert [row["description"] for row in rows] == ["Tim to.", NORMAL]
+    assert {row["check_out"] for row in rows} == {"2020-11-08T17:00:00"}
+    assert len({row["report_key"] for row in rows}) == 2
+
+
+def test_a_session_of_two_patients_is_refused(here: Path) -> None:
+    Path("his.xml").write_text(paper(ONE, Session("S1", "P2", reports=[Report("Tim to.")])))
+    found = answer("reports", "work", "his.xml")
+    assert found["reasons"]["session_of_two_patients"] == 1
+    assert found["kept"] == 0
+
+
+def test_files_of_a_folder_are_not_named(here: Path) -> None:
+    Path("his").mkdir()
+    Path("his/NGUYEN VAN AN.xml").write_text("<a>")
+    Path("his/b.XML").write_text(paper(ONE))
+    result = done("reports", "work", "his", status=2)
+    assert "NGUYEN" not in result.stderr + result.stdout
+    assert result.stderr.startswith("his/[")
+    assert listed("work", "refused")[0]["file"] == "his/NGUYEN VAN AN.xml"
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("work", "nowhere.xml"), "nowhere.xml: no such file or folder"),
+        (("work", "empty"), "empty: no .xml files in this folder"),
+        (("full", "his.xml"), "full: holds other files"),
+        (("his.xml", "his.xml"), "his.xml: is a file; a workspace is a folder"),
+    ],
+)
+def test_wrong_paths(here: Path, args: tuple[str, str], message: str) -> None:
+    Path("empty").mkdir()
+    Path("full").mkdir()
+    Path("full/x").touch()
+    Path("his.xml").write_text(paper(ONE))
+    result = done("reports", *args, status=2)
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_stage_does_not_make_a_workspace_out_of_nothing(here: Path) -> None:
+    for stage in ("match", "labels", "split", "status"):
+        assert "no workspace" in done(stage, "nowhere", status=2).stderr
+    assert not Path("nowhere").exists()
