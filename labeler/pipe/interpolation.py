@@ -110,7 +110,7 @@ class Interpolator:
                     reasons.add("uncertain_repair")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
-                if hit.structure is None and sense.generic and not self._refers_back(clauses, k):
+                if hit.structure is None and sense.generic and sense.region == "other" and not self._refers_back(clauses, k):
                     reasons.add("unspecified")
             elif assertion == "absent":
                 absent.add((sense.finding, hit.side))

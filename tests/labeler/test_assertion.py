@@ -247,12 +247,28 @@ WHAT_IS_GONE = [
 ]
 
 FORMS = [
+    ("(-) tràn dịch, (-) tràn khí, (-) đám mờ", "pleural_effusion absent; pneumothorax absent; lung_opacity absent"),
+    ("Tràn dịch (-), tràn khí (-)", "pleural_effusion absent; pneumothorax absent"),
     ("Nghi lao: không | Bất thường khác: không", "tuberculosis absent"),
     ("Theo dõi lao phổi: không.", "tuberculosis absent"),
     ("Phổi (P): BT ☑ BẤT THƯỜNG ☐", "parenchymal_lesion absent"),
     ("☑ Bình thường ☐ Tràn dịch màng phổi", "pleural_effusion absent"),
     ("Nghi lao: có ☑ không ☐", "tuberculosis present"),
     ("Tim to -> đề nghị siêu âm loại trừ tràn dịch màng tim", "cardiomegaly present; pericardial_effusion historical"),
+]
+
+OTHER_FILMS = [
+    ("Lần chụp trước có nốt mờ đáy phải, lần này không thấy nữa.", "nodule historical"),
+    ("Đông đặc đáy phải rộng hơn phim cũ, dịch màng phổi phải.", "consolidation present right; pleural_effusion present right"),
+    ("So sánh phim hôm qua: tim to không đổi.", "cardiomegaly present"),
+]
+
+ILLUSIONS = [
+    ("Bóng tim có vẻ to do chụp nằm.", "cardiomegaly absent"),
+    ("Hít vào nông làm vân phổi đậm.", "bronchovascular_markings absent"),
+    ("Vân phổi đậm hai đáy không do tư thế.", "bronchovascular_markings present"),
+    ("Ít nghĩ đến lao phổi.", "tuberculosis absent"),
+    ("Đám mờ thùy giữa xóa bờ tim phải.", "lung_opacity present; silhouette_sign present"),
 ]
 
 TREATED = [
@@ -266,7 +282,7 @@ TREATED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WHAT_IS_GONE + FORMS + TREATED)
+@pytest.mark.parametrize(("text", "expected"), WHAT_IS_GONE + FORMS + OTHER_FILMS + ILLUSIONS + TREATED)
 def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> None:
     assert_mentions(labeler, text, expected)
 
