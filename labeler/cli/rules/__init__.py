@@ -17,6 +17,11 @@ COMMANDS = {
     "test": ("labeler.cli.rules.test", "test", "Run the examples beside the rules."),
     "stats": ("labeler.cli.rules.stats", "stats", "Count what each rule does on reports."),
     "diff": ("labeler.cli.rules.diff", "diff", "Show which reports two rule sets label differently, and why."),
+    "suggest": (
+        "labeler.cli.rules.suggest",
+        "suggest",
+        "Suggest rules for what reports say and the rules do not know.",
+    ),
     "schema": ("labeler.cli.rules.schema", "schema", "Write the JSON Schema of rule files, for editors."),
 }
 
