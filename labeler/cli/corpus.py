@@ -14,6 +14,7 @@ from labeler.cli.base import Failure, say
 from labeler.cli.progress import Progress
 
 if TYPE_CHECKING:
+    from labeler.io.gold import GoldReport
     from labeler.io.sources import Refused
     from labeler.report import Report
 
@@ -46,6 +47,23 @@ class Corpus:
                         yield report
         except BadInput as error:
             raise Failure(str(error)) from None
+
+    def gold(self, paths: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[GoldReport]:
+        """Gold reports of these paths but the blind ones; refused rows are told and counted."""
+        from labeler.io.gold import read_gold
+        from labeler.io.sources import BadInput
+
+        try:
+            gold = read_gold(paths, classes)
+        except (BadInput, FileNotFoundError) as error:
+            raise Failure(str(error)) from None
+        for row in gold.refused:
+            self.refused[row.code] += 1
+            say(str(row))
+        for report in gold.reports:
+            if not report.apart:
+                self.reports += 1
+                yield report
 
     def _refuse(self, progress: Progress, row: Refused) -> None:
         self.refused[row.code] += 1

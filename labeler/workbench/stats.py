@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
+from labeler.io.gold import GoldReport
 from labeler.pipe.keywords import CUE
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader, Reading
-from labeler.workbench.truth import Truth
 
 COUNTED = ("findings", "normal", "templates", "cues", "headings")
 ASSERTED = ("present", "uncertain")
@@ -82,18 +82,18 @@ class Stats:
                 others.append(heading)
         return votes, others
 
-    def add(self, text: str, truth: Truth | None = None) -> None:
-        """Count one report."""
+    def add(self, text: str, gold: GoldReport | None = None) -> None:
+        """Count one report, and with its gold hold it against that."""
         self.reports += 1
-        self.judged += truth is not None
+        self.judged += gold is not None
         labeler = self.catalog.labeler
         report = labeler.label(text)
         if report.method == "template":
             key = labeler.lexicon.templates_by_id[str(report.template)]
             self._fired({key: 1})
-            if truth is not None:
+            if gold is not None:
                 self.tallies[key].class_of += 1
-                self.tallies[key].class_right += not any(truth.labels.values())
+                self.tallies[key].class_right += not any(gold.labels.values())
             return
         votes: list[Vote] = []
         fired: Counter[str] = Counter()
@@ -105,8 +105,8 @@ class Stats:
             self.tallies[vote.rule].asserted[vote.assertion if vote.finding else "normal"] += 1
         self._fired(fired)
         self._compare(votes)
-        if truth is not None:
-            self._judge(votes, truth)
+        if gold is not None:
+            self._judge(votes, gold)
 
     def _fired(self, fired: dict[str, int]) -> None:
         for key, times in fired.items():
@@ -140,18 +140,18 @@ class Stats:
                     tally.conflicts += 1
         self.pairs.update(pairs)
 
-    def _judge(self, votes: list[Vote], truth: Truth) -> None:
+    def _judge(self, votes: list[Vote], gold: GoldReport) -> None:
         for rule, finding, region in {(v.rule, v.finding, v.region) for v in votes if v.assertion in ASSERTED}:
             if finding is None or region is None:
                 continue
             tally = self.tallies[rule]
             name = region if region in self.catalog.ruleset.classes else "abnormal"
-            if name in truth.labels:
+            if name not in gold.debatable:
                 tally.class_of += 1
-                tally.class_right += truth.labels[name]
-            if truth.findings is not None:
+                tally.class_right += gold.labels[name]
+            if gold.findings is not None:
                 tally.finding_of += 1
-                tally.finding_right += finding in truth.findings
+                tally.finding_right += finding in gold.findings
 
     def never(self) -> list[Rule]:
         """Rules that no report brought to speak, in the order of the files."""

@@ -37,7 +37,7 @@ def gold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def counts(*args: str) -> dict[str, Any]:
     """What stats --json says, rules by their id."""
-    result = vnlabel("rules", "stats", *args, "--rules", SMALL, "--json")
+    result = vnlabel("rules", "stats", *args, "--gold", "--rules", SMALL, "--json")
     assert result.exit_code == 0, result.stderr
     told: dict[str, Any] = json.loads(result.stdout)
     told["by_id"] = {row["id"]: row for row in told["rules"]}
@@ -77,7 +77,7 @@ def test_against_gold(gold: str) -> None:
 
 
 def test_the_table_the_csv_and_what_never_fired(gold: str) -> None:
-    result = vnlabel("rules", "stats", gold, "--rules", SMALL, "-o", "rules.csv")
+    result = vnlabel("rules", "stats", gold, "--gold", "--rules", SMALL, "-o", "rules.csv")
     assert "7 reports, 7 of them with gold labels" in result.stdout
     assert "Rules in conflict" in result.stdout
     with Path("rules.csv").open(encoding="utf-8", newline="") as file:

@@ -18,34 +18,40 @@ SHOWN_CHARS = 48  # of a phrase
 
 
 @click.command()
-@click.argument("reports", nargs=-1, required=True, metavar="REPORTS...")
+@click.argument("reports", nargs=-1, metavar="[REPORTS...]")
 @rules_option
 @corpus_options
+@click.option("--gold", is_flag=True, help="REPORTS are gold: also say how often each rule is right.")
 @click.option("--never", is_flag=True, help="List the rules that never fired, and nothing else.")
 @click.option("-o", "--output", metavar="FILE.csv", help="Write the counts of every rule.")
 @click.option("--json", "as_json", is_flag=True, help="Print the counts of every rule as JSON.")
 def stats(
-    reports: tuple[str, ...], rules: str | None, corpus: Corpus, never: bool, output: str | None, as_json: bool
-) -> int:
+    reports: tuple[str, ...], rules: str | None, corpus: Corpus, gold: bool, never: bool, output: str | None,
+    as_json: bool,
+) -> int:  # fmt: skip
     """Count what each rule does on reports: how often it fires, and with which others it agrees or is in conflict.
 
-    REPORTS are files or folders as `vnlabel label` reads them.  Where they come with labels (gold), it also says how
-    often each rule is right: its class, and its finding where gold lists findings.
+    REPORTS are files or folders as `vnlabel label` reads them.  With --gold they are gold as `vnlabel eval` reads it
+    (the shipped gold when none are named; what is blind stays out), and it also says how often each rule is right:
+    its class, and its finding where gold lists findings.
 
     \b
     Examples:
       vnlabel rules stats reports.csv
-      vnlabel rules stats gold/*.jsonl -o rules.csv
+      vnlabel rules stats --gold -o rules.csv
       vnlabel rules stats reports.csv --rules my_hospital --never
     """
     from labeler.workbench.stats import Stats
-    from labeler.workbench.truth import read_truth
 
+    if not gold and not reports:
+        raise click.UsageError("name reports, or say --gold for the shipped gold", click.get_current_context())
     counts = Stats(load_catalog(rules))
-    for path in reports:
-        gold = read_truth(path, counts.catalog.ruleset.classes, corpus.id_column)
-        for report in corpus.read((path,), "counting"):
-            counts.add(report.text, gold.get(report.report_id))
+    if gold:
+        for one in corpus.gold(reports, counts.catalog.ruleset.classes):
+            counts.add(one.description, one)
+    else:
+        for report in corpus.read(reports, "counting"):
+            counts.add(report.text)
     if output is not None:
         _write(counts, output)
         say(f"counts of {len(counts.tallies)} rules in {output}")
