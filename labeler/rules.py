@@ -173,6 +173,8 @@ class _Reader:
             base = self._base(info.extends, info_file, (*seen, folder.resolve()))
             if base is not None:
                 digest.update(base.hash.encode())
+                if "language" not in info.model_fields_set:
+                    info = info.model_copy(update={"language": base.info.language})
                 folders = base.folders
                 disabled = self._disabled(base, info, info_file)
                 for kind in schema.KINDS:

@@ -48,7 +48,9 @@ class RuleSetInfo(Strict):
 
     name: str = Field(description="Short name of the set, shown by explain as the layer that spoke.")
     version: str = Field(description="Version of the set, kept with every table of labels.")
-    language: str = Field("vi", description="Language of the reports (ISO 639-1).")
+    language: str = Field(
+        "vi", description="Language of the reports (ISO 639-1); if left out, that of the set it extends."
+    )
     description: str = Field("", description="What the set is for, in a line.")
     extends: str | None = Field(None, description="builtin, or the folder of the set it adds to, seen from this one.")
     disable: tuple[str, ...] = Field((), description="Ids of entries of the extended set that are left out.")

@@ -116,7 +116,8 @@ class Speller:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.vocabulary = lexicon.vocabulary
-        self._vietnamese = lexicon.rules.info.language == "vi"
+        # other languages are typed without Telex or VNI, have other letters, and sound otherwise
+        self._vietnamese = lexicon.rules.info.language.lower().partition("-")[0] == "vi"
         self._cache: dict[str, tuple[tuple[int, int, Reading], ...]] = {}
         self._wide: dict[str, tuple[Candidate, ...]] = {}
         # known words by their bare letters, and bare syllables by themselves and by what is left when a letter is
@@ -162,7 +163,7 @@ class Speller:
         if _VERTEBRA.fullmatch(key):
             either = (Candidate((ANY_VERTEBRA,)), Candidate((ANY_NUMBER,)))
             return ((0, len(chunk), Reading(key, either, None, number=True)),)
-        decoded = undo_vni(chunk)
+        decoded = undo_vni(chunk) if self._vietnamese else None
         if decoded is not None:
             candidates = self._known(decoded, KEYSTROKE)
             if candidates:
@@ -235,7 +236,7 @@ class Speller:
                 out[candidate.words] = candidate
 
         real = is_syllable(word)
-        decoded = undo_telex(word)
+        decoded = undo_telex(word) if self._vietnamese else None
         if decoded is not None:
             for candidate in self._known(decoded, KEYSTROKE):
                 offer(candidate)
@@ -265,7 +266,7 @@ class Speller:
             cost = slip_cost(bare, near)
             for w in self._by_skeleton[near]:
                 out.append(Candidate((w,), cost + mark_cost(word, w), real or len(near) < 3))
-        for heard in sounds_like(word.lower()):
+        for heard in sounds_like(word.lower()) if self._vietnamese else ():
             for w in self._by_skeleton.get(skeleton(heard), ()):
                 marks = mark_cost(heard, w)
                 out.append(Candidate((w,), SOUND + 2 * marks, real, heard=not marks))

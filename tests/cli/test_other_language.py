@@ -64,6 +64,16 @@ def test_words_that_no_rule_knows_go_to_review(english: Labeler) -> None:
     assert [span.text for span in report.residue] == ["mask", "on", "Hyperinflated"]
 
 
+def test_no_keystrokes_of_vietnamese_are_undone_in_english_words(english: Labeler, tmp_path: Path) -> None:
+    head = f"name: over\nversion: 1\nextends: {ENGLISH}\n"
+    (tmp_path / "ruleset.yaml").write_text(head)
+    for labeler in (english, Labeler.from_rules(tmp_path)):
+        residue = labeler.label("The heart is large as ass.").residue
+        assert [span.text for span in residue] == ["as", "ass"]
+    (tmp_path / "ruleset.yaml").write_text(head + "language: vi\n")
+    assert Labeler.from_rules(tmp_path).label("The heart is large as ass.").residue == ()
+
+
 def test_a_table_of_english_reports(here: Path) -> None:
     (here / "r.csv").write_text(
         'report_id,description\na,Normal chest radiograph.\nb,"Fracture of the left sixth rib, lungs clear."\nc,Central line.\n'
