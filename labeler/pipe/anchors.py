@@ -207,7 +207,9 @@ class Anchorer:
         """An ambiguous word becomes a sign where a structure beside it takes that sign."""
         items = clauses.items
         item = items[k]
-        if item.kind in (SIGN, STRUCTURE, HEADING):
+        if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
+            pass  # "mp ko day": "không dày", not "không đáy"
+        elif item.kind in (SIGN, STRUCTURE, HEADING):
             return
         following = items[k + 1] if k + 1 < len(items) else None
         if item.kind == CUE and following is not None and following.kind == SIGN:
@@ -651,6 +653,12 @@ class Anchorer:
             heads = (self.lexicon.find(unit.words[:i]) for i in range(1, len(unit.words)))
             self._pairs[unit] = any(head is not None and head.role == "both" for head in heads)
         return self._pairs[unit]
+
+
+def _denies_next(item: Item) -> bool:
+    """Whether an item is a negation of the next word alone."""
+    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    return cue is not None and cue.assertion == "absent" and cue.scope == "next"
 
 
 def _is_side(items: list[Item], j: int) -> bool:

@@ -110,7 +110,12 @@ class Interpolator:
                     reasons.add("uncertain_repair")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
-                if hit.structure is None and sense.generic and sense.region == "other" and not self._refers_back(clauses, k):
+                if (
+                    hit.structure is None
+                    and sense.generic
+                    and sense.region == "other"
+                    and not self._refers_back(clauses, k)
+                ):
                     reasons.add("unspecified")
             elif assertion == "absent":
                 absent.add((sense.finding, hit.side))
@@ -189,10 +194,11 @@ class Interpolator:
                 yield k, hit
 
     def _introduces(self, clauses: Clauses, k: int) -> bool:
-        """Whether a generic word ("tổn thương") only introduces the finding right after it."""
+        """Whether a generic word ("tổn thương", "bất thường:") only introduces the finding right after it."""
         items = clauses.items
-        for j in range(k + 1, min(k + 5, len(items))):
-            if clauses.segment[j] != clauses.segment[k] or items[j].kind == CUE:
+        first = k + 2 if k + 2 < len(items) and items[k + 1].key == ":" else k + 1
+        for j in range(first, min(first + 4, len(items))):
+            if clauses.segment[j] != clauses.segment[first] or items[j].kind == CUE:
                 return False
             if items[j].kind == SIGN:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))

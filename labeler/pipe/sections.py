@@ -28,7 +28,9 @@ _INLINE = re.compile(
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
 _MAY_CUT = re.compile(r"[-+•*;]|\. ")
-_UNCHECKED = re.compile(r"[ ]*[-•]?[ ]*(?:\[[ ]*\]|[☐□])")  # an empty box on a form: what it offers was not chosen
+_BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒✔])[ ]*")  # on a form, ticked or empty
+_BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
+_MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
 
@@ -108,7 +110,11 @@ class Splitter:
         return lines
 
     def _items(self, raw: str, at: int, out: list[Line]) -> None:
-        if ("[" in raw or "☐" in raw or "□" in raw) and _UNCHECKED.match(raw):
+        if _MAY_BE_FORM.search(raw) is not None and _BOX_FIRST.match(raw):
+            boxes = list(_BOX.finditer(raw))
+            for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True):
+                if box["empty"] is None:  # what an empty box offers was not chosen
+                    _add(raw, box.end(), end, at, True, out)
             return
         m = _BULLET.match(raw)
         bullet = m is not None

@@ -247,19 +247,26 @@ WHAT_IS_GONE = [
 ]
 
 FORMS = [
+    ("[ ] Bình thường  [x] Bất thường: thâm nhiễm đỉnh phổi trái", "infiltration present left"),
+    ("[x] Bình thường  [ ] Tràn dịch màng phổi", "-"),
+    ("Bình thường [x] Tràn dịch màng phổi [ ]", "pleural_effusion absent"),
+    ("Tràn dịch: 0; tràn khí: 0; tim to: 1", "pleural_effusion absent; pneumothorax absent; cardiomegaly present"),
     ("(-) tràn dịch, (-) tràn khí, (-) đám mờ", "pleural_effusion absent; pneumothorax absent; lung_opacity absent"),
     ("Tràn dịch (-), tràn khí (-)", "pleural_effusion absent; pneumothorax absent"),
     ("Nghi lao: không | Bất thường khác: không", "tuberculosis absent"),
     ("Theo dõi lao phổi: không.", "tuberculosis absent"),
     ("Phổi (P): BT ☑ BẤT THƯỜNG ☐", "parenchymal_lesion absent"),
-    ("☑ Bình thường ☐ Tràn dịch màng phổi", "pleural_effusion absent"),
+    ("☑ Bình thường ☐ Tràn dịch màng phổi", "-"),
     ("Nghi lao: có ☑ không ☐", "tuberculosis present"),
     ("Tim to -> đề nghị siêu âm loại trừ tràn dịch màng tim", "cardiomegaly present; pericardial_effusion historical"),
 ]
 
 OTHER_FILMS = [
     ("Lần chụp trước có nốt mờ đáy phải, lần này không thấy nữa.", "nodule historical"),
-    ("Đông đặc đáy phải rộng hơn phim cũ, dịch màng phổi phải.", "consolidation present right; pleural_effusion present right"),
+    (
+        "Đông đặc đáy phải rộng hơn phim cũ, dịch màng phổi phải.",
+        "consolidation present right; pleural_effusion present right",
+    ),
     ("So sánh phim hôm qua: tim to không đổi.", "cardiomegaly present"),
 ]
 
