@@ -65,7 +65,7 @@ def test_every_command_of_the_guide_prints_what_it_shows(tmp_path: Path, monkeyp
             file = tmp_path / named.group(2)
             file.parent.mkdir(exist_ok=True)
             before = file.read_text("utf-8") if named.group(1) else ""
-            file.write_text(before + (rest if language == "json" else text), encoding="utf-8")
+            file.write_text(before + (text if language == "yaml" else rest), encoding="utf-8")
 
 
 def test_every_block_of_yaml_is_sound(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_every_block_of_yaml_is_sound(tmp_path: Path) -> None:
 
 
 def test_every_block_is_run() -> None:
-    assert {language for language, _ in blocks()} == {"console", "yaml", "json"}
+    assert {language for language, _ in blocks()} == {"console", "yaml", "json", "csv"}
     assert len(re.findall("^```", GUIDE, re.MULTILINE)) == 2 * len(blocks())
     assert all(text.startswith("$ vnlabel ") for language, text in blocks() if language == "console")
 
