@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vision.bootstrap import Interval as Interval
     from vision.bootstrap import intervals as intervals
+    from vision.cam import grad_cam as grad_cam
     from vision.config import TrainConfig as TrainConfig
     from vision.data import LabelTable as LabelTable
     from vision.data import read_labels as read_labels
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
     from vision.models import Checkpoint as Checkpoint
     from vision.models import load_checkpoint as load_checkpoint
     from vision.schedule import lr_at as lr_at
+    from vision.schemes import load_scheme as load_scheme
+    from vision.views.classifier import Classifier as Classifier
 
 _HOME = {
     "Interval": "bootstrap",
     "intervals": "bootstrap",
+    "grad_cam": "cam",
     "TrainConfig": "config",
     "LabelTable": "data",
     "read_labels": "data",
@@ -35,6 +39,8 @@ _HOME = {
     "Checkpoint": "models",
     "load_checkpoint": "models",
     "lr_at": "schedule",
+    "load_scheme": "schemes",
+    "Classifier": "views.classifier",
 }
 __all__ = sorted(_HOME)
 

@@ -48,8 +48,8 @@ def grad_cam(features: Tensor, logits: Tensor, class_index: int | Sequence[int] 
         class_index: one class for all films, or one for each.
 
     Returns:
-        (B, h, w), not normalised: in a network that averages its features, h w times the map's mean is at most the
-        share of the logit that is above the bias.
+        (B, h, w), not normalised: in a network that averages its features, a map sums to at least what the logit is
+        above the classifier's bias.
 
     Raises:
         ValueError: shapes that do not fit each other, or a class that does not exist.

@@ -17,7 +17,7 @@ import numpy as np
 
 from vision import metrics, report
 from vision.config import TrainConfig
-from vision.data import LabelTable, read_labels
+from vision.data import LabelTable, counted
 from vision.errors import InputError
 from vision.evaluate import (
     Evaluation,
@@ -35,7 +35,7 @@ from vision.metrics import Array
 from vision.models import resolve
 from vision.schemes import Scheme
 from vision.tables import interval_record, markdown, number, to_csv, with_interval
-from vision.train import Say, train
+from vision.train import Say, read_table, train
 
 WITHOUT = " (devices not counted)"
 
@@ -71,19 +71,7 @@ def read_films(config: TrainConfig, scheme: Scheme) -> Films:
         InputError: labels that lack a column of the scheme, or bad rows.
     """
     columns = scheme.columns
-    table = read_labels(
-        config.labels,
-        config.images,
-        classes=columns,
-        image_column=config.image_column,
-        patient_column=config.patient_column,
-        status=config.status,
-        uncertain=config.uncertain,
-        blank=config.blank,
-        views=config.views,
-        valid_fraction=config.valid_fraction,
-        seed=config.seed,
-    )
+    table = read_table(config, columns)
     used = scheme.used(table.targets, columns)
     notes = [*table.notes]
     if left_out := int((~used).sum()):
@@ -141,6 +129,9 @@ def run(
     films = read_films(config, scheme)
     for note in films.notes:
         say(note)
+    if films.fine.refused and not allow_refused:
+        raise InputError([*counted(films.fine.refused), "nothing was trained; --allow-refused leaves these rows out"])
+    models = [resolve(model) for model in models]
     split = split or reported_split(films.fine)
     require_split(films.fine, split)
     if thresholds == split:
@@ -151,7 +142,7 @@ def run(
     shared = {"images": None, "image_column": "image", "patient_column": None, "blank": "ignore", "uncertain": "ones"}
     cache = config.cache or out / ".cache"
     rows, paired = list[Row](), list[str]()
-    for model in map(resolve, models):
+    for model in models:
         runs = {}
         for name in paths:
             say(f"== {model}, {name}")

@@ -51,17 +51,12 @@ class Dataset:
     refused: tuple[str, ...]
 
 
-def load_dataset(config: TrainConfig, cache: Path, *, allow_refused: bool = False, say: Say = print) -> Dataset:
-    """Reads the labels, decodes every film once, and refuses bad input before any training begins.
-
-    Raises:
-        InputError: every bad row and file named and counted (unless `allow_refused`, which leaves them out), or no
-            training row, or no validation row.
-    """
-    table = read_labels(
+def read_table(config: TrainConfig, classes: Sequence[str] | None = None) -> LabelTable:
+    """The labels that the configuration names, of these classes or its own."""
+    return read_labels(
         config.labels,
         config.images,
-        classes=config.classes,
+        classes=classes or config.classes,
         image_column=config.image_column,
         patient_column=config.patient_column,
         status=config.status,
@@ -71,6 +66,16 @@ def load_dataset(config: TrainConfig, cache: Path, *, allow_refused: bool = Fals
         valid_fraction=config.valid_fraction,
         seed=config.seed,
     )
+
+
+def load_dataset(config: TrainConfig, cache: Path, *, allow_refused: bool = False, say: Say = print) -> Dataset:
+    """Reads the labels, decodes every film once, and refuses bad input before any training begins.
+
+    Raises:
+        InputError: every bad row and file named and counted (unless `allow_refused`, which leaves them out), or no
+            training row, or no validation row.
+    """
+    table = read_table(config)
     for note in table.notes:
         say(note)
     if not any(path.exists() for path in table.paths):

@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from sklearn import metrics as sk
 
+from tests.vision.drawn import draw_film
 from vision.bench import bench
 from vision.bootstrap import intervals
+from vision.cache import in_order
 from vision.config import TrainConfig
+from vision.views.classifier import Classifier
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -43,6 +46,28 @@ def test_bootstrap_against_a_loop_over_sklearn() -> None:
     ratio = seconds(by_sklearn) / loops * 3000 / ours
     print(f"\nbootstrap: {ratio:.0f} times as fast as a loop over scikit-learn ({ours:.2f} s for 3,000 replicates)")
     assert ratio >= 50
+
+
+def test_pa_classifier_against_decoding(tmp_path: Path) -> None:
+    """`views predict` on films of 2,000 px against reading and resizing them alone; the aim is 50 a second."""
+    rng = np.random.default_rng(0)
+    for number in range(48):
+        draw_film(np.zeros(4), rng, 500).resize((2000, 2400)).save(tmp_path / f"{number}.jpg", quality=90)
+    paths = sorted(tmp_path.iterdir())
+    classifier = Classifier(threads=2)
+
+    def decode() -> None:
+        for _ in in_order(classifier.read, paths, 2):
+            pass
+
+    classifier.score(paths[:16], 2)
+    whole = min(seconds(lambda: classifier.score(paths, 2)) for _ in range(3))
+    alone = min(seconds(decode) for _ in range(3))
+    films = np.stack([classifier.read(path) for path in paths[:16]])
+    model = min(seconds(lambda: classifier(films)) for _ in range(3)) / len(films)
+    print(f"\nPA classifier: {len(paths) / whole:.0f} films/s, {whole / alone:.2f} times the time of decoding them alone; "
+          f"the model alone {1 / model:.0f} films/s")  # fmt: skip
+    assert whole / alone <= 3
 
 
 def test_training_against_the_model_alone() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,9 +34,20 @@ def read(text: str) -> list[dict[str, str]]:
 
 
 def test_help_and_version(vnvision: Command) -> None:
-    for command in ("train", "evaluate", "predict", "bench", "sweep"):
-        assert vnvision(command, "--help").code == 0
+    commands = ["train", "evaluate", "predict", "bench", "sweep", "compare", "cam", "export", "report"]
+    views = [("views", command) for command in ("train", "evaluate", "predict", "serve")]
+    for command in [*((name,) for name in commands), ("views",), *views]:
+        done = vnvision(*command, "--help")
+        assert done.code == 0
+        assert f"Example:\n    vnvision {' '.join(command)}" in done.out
     assert "vnvision" in vnvision("--version").out
+
+
+def test_asking_for_help_does_not_wait_for_torch() -> None:
+    code = "import sys; from vision.cli import main\ntry: main(['train', '--help'])\nfinally: print('torch' in sys.modules)"
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("False\n")
 
 
 def test_train_prints_the_checkpoint_and_nothing_else(vnvision: Command, films: Path, tmp_path: Path) -> None:

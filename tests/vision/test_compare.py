@@ -150,6 +150,17 @@ def test_thresholds_are_not_chosen_where_they_are_reported(vnvision: Command, tm
     assert not (tmp_path / "out").exists()
 
 
+def test_bad_rows_are_named_before_training(vnvision: Command, tmp_path: Path) -> None:
+    source = chexpert_folder(tmp_path / "c", [{"Edema": "1.0"}, {"Edema": "7"}, {"No Finding": "1.0"}] * 4)
+    done = vnvision("compare", "--labels", source, "-o", tmp_path / "out", *SMALL)
+    assert done.code == 2
+    assert "train.csv:3:11: Edema is '7'" in done.err
+    assert "nothing was trained" in done.err
+    done = vnvision("compare", "--labels", source, "-o", tmp_path / "out", *SMALL, "--models", "resnet5")
+    assert done.code == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_what_compare_refuses(vnvision: Command, films: Path, tmp_path: Path) -> None:
     for arguments, message in [
         (["--labels", films], "no class column 'No Finding'"),

@@ -58,7 +58,12 @@ def evaluate(
     accelerator: str,
     allow_refused: bool,
 ) -> None:
-    """Measure SOURCE, a run's folder, a checkpoint or a predictions CSV."""
+    """Measure SOURCE, a run's folder, a checkpoint or a predictions CSV.
+
+    \b
+    Example:
+      vnvision evaluate runs/first --thresholds valid
+    """
     from vision import evaluate as room
     from vision import report
     from vision.files import write_text
@@ -113,7 +118,12 @@ def predict(
     accelerator: str,
     allow_refused: bool,
 ) -> None:
-    """Score the films of SOURCE, a folder or a CSV, with CHECKPOINT (best.pt)."""
+    """Score the films of SOURCE, a folder or a CSV, with CHECKPOINT (best.pt).
+
+    \b
+    Example:
+      vnvision predict runs/first/best.pt NEW_FILMS -o predictions.csv
+    """
     from vision.evaluate import predict as run
     from vision.models import load_checkpoint
 

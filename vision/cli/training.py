@@ -47,6 +47,10 @@ def train(out: Path, config: Path | None, settings: Sequence[str], allow_refused
     """Train a model; the paper's settings are the defaults.
 
     A killed run is continued by the same command, or by `vnvision train -o RUN` alone.
+
+    \b
+    Example:
+      vnvision train --labels labels.csv --images DIR -o runs/first --init random
     """
     from vision.config import apply_settings, parse_yaml, validate
     from vision.train import train as run
@@ -74,6 +78,10 @@ def sweep(file: Path, out: Path, settings: Sequence[str], accelerator: str, allo
     """Train and measure a grid of configurations, and write it as one of the paper's tables.
 
     FILE is a YAML file, or table4 or table5 for the shipped ones.
+
+    \b
+    Example:
+      vnvision sweep table4 -o runs/paper --set labels=dataset.csv --set pretrain.labels=train.csv
     """
     from vision.sweep import sweep as run
 
@@ -149,7 +157,12 @@ def bench(
     model: str, size: int, batch_size: int, settings: Sequence[str], steps: int, rounds: int, films: int, gains: bool,
     as_json: bool,
 ) -> None:  # fmt: skip
-    """Images per second of training, against the model alone in the same run."""
+    """Images per second of training, against the model alone in the same run.
+
+    \b
+    Example:
+      vnvision bench --model resnet18 --size 224 --batch-size 8
+    """
     from vision.bench import bench as run
     from vision.config import apply_settings, validate
     from vision.models import resolve

@@ -40,7 +40,7 @@ class Recipe:
     options: dict[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 64, 128], "stem_width": 16})
     size: int = 192
     first_size: int = 96  # films grow to `size` over the first 7/10 of the steps: what is coarse is learnt cheaply
-    epochs: int = 80
+    epochs: int = 64
     batch_size: int = 32
     lr: float = 2e-3
     weight_decay: float = 0.05
