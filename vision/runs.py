@@ -147,7 +147,7 @@ def _settings(names: Sequence[str], runs: Sequence[Run]) -> Table:
 
 
 def _value(value: Any) -> str:
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return "none" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _section(name: str, run: Run) -> dict[str, Any]:
