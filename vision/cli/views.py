@@ -168,7 +168,10 @@ def train(
     table = read_views(labels, images, column=column, leave_out=leave_out, hold_out=valid)
     for note in table.notes:
         say(note)
-    recipe = replace(Recipe(), **{key: value for key, value in options.items() if value is not None})
+    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    if "model" in given:
+        given["options"] = {}  # the default's widths are not another model's
+    recipe = replace(Recipe(), **given)
     run(table, out, recipe, cache=out.parent / ".cache", accelerator=accelerator, threads=threads,
         allow_refused=allow_refused, say=say)  # fmt: skip
     say(f"wrote {out}")

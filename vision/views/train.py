@@ -37,7 +37,7 @@ class Recipe:
     """Everything that decides what is learnt, beside the films. The defaults made the shipped classifier."""
 
     model: str = "resnet10t"
-    options: dict[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 64, 128], "stem_width": 16})
+    options: dict[str, Any] = field(default_factory=lambda: {"channels": [16, 32, 64, 128], "stem_width": 16})  # timm's
     size: int = 192
     first_size: int = 96  # films grow to `size` over the first 7/10 of the steps: what is coarse is learnt cheaply
     epochs: int = 64
@@ -134,14 +134,11 @@ def fit(table: LabelTable, films: Films, recipe: Recipe) -> Projection:
     model = create(recipe.model, 1, recipe.size, **recipe.options)
     module = Projection(model, recipe.mean, recipe.std).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     kept = AveragedModel(module, avg_fn=partial(_average, recipe.average), use_buffers=True)
-    weights: dict[str, Any] = {
-        "params": [p for p in module.parameters() if p.ndim > 1],
-        "weight_decay": recipe.weight_decay,
-    }
-    others: dict[str, Any] = {
-        "params": [p for p in module.parameters() if p.ndim <= 1]
-    }  # biases and normalisation do not decay
-    optimizer = torch.optim.AdamW([weights, others], lr=recipe.lr, weight_decay=0.0)
+    parameters: dict[bool, list[Tensor]] = {True: [], False: []}
+    for parameter in module.parameters():
+        parameters[parameter.ndim > 1].append(parameter)  # biases and normalisation do not decay
+    groups = [{"params": parameters[decays], "weight_decay": recipe.weight_decay * decays} for decays in (True, False)]
+    optimizer = torch.optim.AdamW(groups, lr=recipe.lr)
     truth = torch.from_numpy(table.targets[:, 0]).to(device)
     count = recipe.batch_size
     total = max(1, recipe.epochs * len(table) // count)
