@@ -285,6 +285,8 @@ TREATED = [
     ("Phim trước lọc máu: bóng tim to.", "cardiomegaly present"),
     ("COVID-19 ngày 5, hai phổi sáng.", "-"),
     ("Hen phế quản, phim ngoài cơn bình thường.", "-"),
+    ("Trước rút NKQ: ống đúng vị trí.", "endotracheal_tube present"),
+    ("Không có khả năng hít sâu, tràn dịch màng phổi phải.", "pleural_effusion present right"),
     ("Hóc xương cá. Không thấy dị vật cản quang vùng cổ.", "foreign_body absent"),
 ]
 
