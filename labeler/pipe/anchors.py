@@ -179,6 +179,7 @@ class Anchorer:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self._structures_in: dict[Unit, Structure | None] = {}
+        self._signs_in: dict[Unit, Unit | None] = {}
         self._pairs: dict[Unit, bool] = {}
 
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
@@ -224,8 +225,8 @@ class Anchorer:
 
     # the search for a structure
 
-    def _sense(self, clauses: Clauses, k: int, j: int) -> Sense | None:
-        unit, structure = clauses.items[k].unit, clauses.items[j].unit
+    def _sense(self, clauses: Clauses, k: int, j: int, sign: Unit | None = None) -> Sense | None:
+        unit, structure = sign or clauses.items[k].unit, clauses.items[j].unit
         assert unit is not None and structure is not None and structure.structure is not None
         found = unit.sense_for(structure.structure)
         if found is None and unit.alone is not None and unit.alone.finding is None:
@@ -423,6 +424,9 @@ class Anchorer:
         assert unit is not None
         if not unit.beside and unit.alone is not None and unit.alone.finding is not None:
             self._add(clauses, k, None, None, unit.alone)
+            sign = self._sign_in(unit)
+            if sign is not None:
+                self._spread(clauses, k, k, sign)
             return
         right, left = self._right(clauses, k), self._left(clauses, k)
         if unit.role is not None and not unit.says_finding and (left is None or not self._predicate(clauses, k)):
@@ -530,16 +534,34 @@ class Anchorer:
         clauses.hits.setdefault(k, []).append(hit)
         return hit
 
-    def _spread(self, clauses: Clauses, k: int, at: int) -> None:
-        """Further structures coordinated with the anchor, for a sign that speaks of all of them."""
+    def _sign_in(self, unit: Unit) -> Unit | None:
+        """The sign that a phrase begins with before its structure: "dày" in "dày màng phổi", if it means the same."""
+        if unit not in self._signs_in:
+            assert unit.alone is not None
+            words = unit.words
+            halves = ((self.lexicon.find(words[:cut]), self.lexicon.find(words[cut:])) for cut in range(1, len(words)))
+            self._signs_in[unit] = next(
+                (
+                    sign
+                    for sign, held in halves
+                    if sign is not None and held is not None and held.structure is not None
+                    for sense in (sign.sense_for(held.structure),)
+                    if sense is not None and sense.finding == unit.alone.finding
+                ),
+                None,
+            )
+        return self._signs_in[unit]
+
+    def _spread(self, clauses: Clauses, k: int, at: int, sign: Unit | None = None) -> None:
+        """Further structures coordinated with the anchor, for a sign (the item at k, or part of it) that speaks of all."""
         items = clauses.items
-        step = 1 if at > k else -1
+        step = -1 if at < k else 1
         j = at + step
         joined = False
         while 0 <= j < len(items) and clauses.sentence[j] == clauses.sentence[at]:
             item = items[j]
             if item.kind == STRUCTURE and j not in clauses.demoted:
-                sense = self._sense(clauses, k, j)
+                sense = self._sense(clauses, k, j, sign)
                 same_segment = clauses.segment[j] == clauses.segment[at]
                 if sense is None or (step < 0 and not joined and not same_segment):
                     return
