@@ -253,6 +253,7 @@ def readable(text: str) -> tuple[str, str | None]:
 
 
 _WORD = re.compile(r"[^\x00-\x40\[-`{-\x7f\s“”‘’–—…•°±≥≤\u200b\ufeff]+")
+REMEMBERED = 300  # characters of a line whose count is remembered
 LONGEST = 12  # letters of a syllable, and some more
 _ONSET = "(?:b|c|ch|d|đ|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|qu|r|s|t|th|tr|v|x)?"
 _RIME = (
@@ -275,6 +276,17 @@ def is_syllable(word: str) -> bool:
 
 def _vietnamese(text: str) -> tuple[float, int]:
     """(share of the words with letters beyond ASCII that are Vietnamese syllables, number of such words)."""
-    words = [word for word in _WORD.findall(text) if not word.isascii() and any(map(str.isalpha, word))]
-    fine = sum(len(word) <= LONGEST and is_syllable(word) for word in words)
-    return (fine / len(words) if words else 1.0), len(words)
+    fine = words = 0
+    for line in text.split("\n"):
+        if not line.isascii():
+            in_line, of_line = _counted(line) if len(line) < REMEMBERED else _counted.__wrapped__(line)
+            fine += in_line
+            words += of_line
+    return (fine / words if words else 1.0), words
+
+
+@lru_cache(maxsize=8192)  # lines repeat from report to report
+def _counted(line: str) -> tuple[int, int]:
+    """(words that are syllables, words) of a line, of those with letters beyond ASCII."""
+    words = [word for word in _WORD.findall(line) if not word.isascii() and any(map(str.isalpha, word))]
+    return sum(len(word) <= LONGEST and is_syllable(word) for word in words), len(words)

@@ -13,13 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from labeler.dataset.encodings import Examined, Undecodable, examine, readable
+from labeler.dataset.encodings import REMEMBERED, Examined, Undecodable, examine, readable
 from labeler.dataset.mapping import Mapping
 from labeler.dataset.records import BrokenXml, Record, read_records
 from labeler.dataset.services import Services
@@ -55,6 +56,10 @@ _reports = Table(
     Column("same", Text), Column("code", Text),
     prefixes=["TEMPORARY"],
 )  # fmt: skip
+_COLUMNS = {
+    table.name: [column.name for column in table.columns if column.name != "id"]
+    for table in (_sessions, _services, _reports)
+}
 _INDEXES = (
     "CREATE INDEX temp.staged_sessions_id ON staged_sessions (session_id)",
     "CREATE INDEX temp.staged_services_id ON staged_services (session_id, service_id)",
@@ -239,7 +244,7 @@ class _Stage:
         self.counts: dict[str, int] = {"sessions": 0, "frontal": 0, "lateral": 0, "other": 0}
         self.mended: Counter[str] = Counter()
         self.records = self.parts = 0
-        self._rows: dict[Table, list[dict[str, Any]]] = {_sessions: [], _services: [], _reports: []}
+        self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _COLUMNS}
 
     def take(self, record: Record) -> None:
         """One record."""
@@ -257,15 +262,17 @@ class _Stage:
                 {"source": self._source, "line": record.line, "code": record.fields["code"]},
             )
 
-    def _add(self, table: Table, row: dict[str, Any]) -> None:
+    def _add(self, table: str, row: tuple[Any, ...]) -> None:
         rows = self._rows[table]
         rows.append(row)
         if len(rows) >= STAGED:
             self._write(table)
 
-    def _write(self, table: Table) -> None:
+    def _write(self, table: str) -> None:
         if self._rows[table]:
-            self._db.execute(insert(table), self._rows[table])
+            columns = _COLUMNS[table]
+            places = ", ".join("?" * len(columns))
+            self._db.exec_driver_sql(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", self._rows[table])
             self._rows[table] = []
 
     def flush(self) -> None:
@@ -284,13 +291,8 @@ class _Stage:
         code = code or ("missing_patient_id" if not patient_id else None) or in_code or out_code
         if code is None and check_in is not None and check_out is not None and check_out < check_in:
             code = "check_out_before_check_in"
-        self._add(
-            _sessions,
-            {
-                "line": record.line, "session_id": session_id or None, "patient_id": patient_id or None,
-                "check_in": check_in, "check_out": check_out, "code": code,
-            },
-        )  # fmt: skip
+        row = (record.line, session_id or None, patient_id or None, check_in, check_out, code)
+        self._add("staged_sessions", row)
 
     def _service(self, record: Record) -> None:
         fields = record.fields
@@ -299,13 +301,8 @@ class _Stage:
             return
         moment, _ = _moment(fields, "report_time")
         name = fields.get("service_name", "")
-        self._add(
-            _services,
-            {
-                "session_id": fields.get("session_id", "").strip(), "service_id": service_id,
-                "report_time": moment, "fits": int(self._of.fits(readable(name[:MAX_NAME])[0])),
-            },
-        )  # fmt: skip
+        fits = int(self._of.fits(readable(name[:MAX_NAME])[0]))
+        self._add("staged_services", (fields.get("session_id", "").strip(), service_id, moment, fits))
 
     def _report(self, record: Record) -> None:
         fields = record.fields
@@ -333,21 +330,25 @@ class _Stage:
             flaw = flaw or "missing_session_id"
         elif not self._of.fits(readable(fields.get("service_name", "")[:MAX_NAME])[0]):
             flaw = flaw or "service_name_differs"
-        self._add(
-            _reports,
-            {
-                "line": record.line, "session_id": session_id or None, "service_id": service_id or None,
-                "report_time": moment, "text": said, "text_hash": text_hash(said), "same": same(said), "code": flaw or code,
-            },
-        )  # fmt: skip
+        row = (record.line, session_id or None, service_id or None, moment, said, text_hash(said), same(said), flaw or code)
+        self._add("staged_reports", row)
 
 
 def same(description: str) -> str:
     """16 hexadecimal digits, equal for descriptions that say the same: case, marks' place, spaces, bullets, end points
     do not count."""
-    lines = (line.strip(" -•+*.;\t") for line in normalize(description).text.split("\n"))
-    words = " ".join(" ".join(map(canonical, line.split())) for line in lines if line)
+    lines = map(_said, normalize(description).text.split("\n"))
+    words = " ".join(line for line in lines if line)
     return hashlib.sha256(words.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _said(line: str) -> str:
+    return _said_before(line) if len(line) < REMEMBERED else _said_before.__wrapped__(line)
+
+
+@lru_cache(maxsize=8192)  # lines repeat from report to report
+def _said_before(line: str) -> str:
+    return " ".join(map(canonical, line.strip(" -•+*.;\t").split()))
 
 
 def _description(fields: dict[str, str]) -> str:

@@ -16,15 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 from xml.sax import SAXParseException
-from xml.sax.handler import ContentHandler
-from xml.sax.xmlreader import AttributesImpl
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from labeler.dataset.encodings import BLOCK, Examined, Undecodable, examine_bytes
-from labeler.dataset.mapping import Embedded, Mapping
+from labeler.dataset.mapping import Mapping
 
+MAX_NAMES = 10_000  # spellings of names that are remembered
 MAX_DEPTH = 200  # elements in one another
 MAX_SILENCE = 64 << 20  # characters without any event: one tag that does not end
 MAX_FIELD = 4_000_000  # characters kept of a field, more than any text may have
@@ -152,20 +151,40 @@ def _safe_end(text: str, literal: bool) -> int:
     return len(text)
 
 
+class _Parser(DefusedExpatParser):  # type: ignore[misc]
+    """defusedxml's parser, its events of elements and text handed on without detours."""
+
+    def __init__(self, handler: _Handler) -> None:
+        super().__init__(forbid_dtd=True)
+        self._handler = handler
+
+    def reset(self) -> None:
+        """Called by the first `feed`."""
+        super().reset()
+        self._parser.StartElementHandler = self._handler.start
+        self._parser.EndElementHandler = self._handler.end
+        self.hear(None)
+
+    def hear(self, text: Callable[[str], None] | None) -> None:
+        """Who gets text from now on."""
+        self._parser.CharacterDataHandler = text
+
+    def at(self) -> int:
+        """Bytes gone through."""
+        return int(self._parser.CurrentByteIndex)
+
+
 def _parse(texts: Iterable[str], handler: _Handler, mended: Counter[str]) -> None:
-    parser = DefusedExpatParser(forbid_dtd=True)
-    parser.setContentHandler(handler)
-    handler.parser = parser
-    fed = 0
+    parser = handler.parser
+    at = silent = -1
     try:
         for text in _mend(texts, mended):
-            fed += len(text)
-            before = handler.events
             parser.feed(text)  # as text: the encoding is known, whatever the declaration says
-            handler.silent = 0 if handler.events != before else handler.silent + len(text)
-            if handler.silent > MAX_SILENCE:
+            at, before = parser.at(), at
+            silent = silent + len(text) if at == before else 0
+            if silent > MAX_SILENCE:
                 raise handler.broken("endless_tag", "a tag of more than 64 MB; export the file again")
-        if not fed:
+        if silent < 0:
             raise BrokenXml("not_well_formed", 1, 1, "empty; export it again")
         parser.close()
     except DefusedXmlException:
@@ -195,18 +214,22 @@ class _Open(NamedTuple):
     held: list[Record]  # reports inside a session wait for its header, which may come after them
 
 
-class _Handler(ContentHandler):
-    """SAX events to records."""
+_Names = dict[str, tuple[str, int]]
+
+
+class _Handler:
+    """Events of elements and text to records.
+
+    What a name stands for is looked up as it is written: `_kinds` and each record's names learn the spellings.
+    """
 
     def __init__(
         self, mappings: list[Mapping], emit: Emit, mended: Counter[str], *, inner_line: int | None = None
     ) -> None:
-        super().__init__()
-        self.parser: DefusedExpatParser | None = None
-        self.events = self.silent = 0
+        self.parser = _Parser(self)
         self._mappings, self._emit, self._mended, self._inner_line = mappings, emit, mended, inner_line
-        self._kinds: dict[str, tuple[str, dict[str, tuple[str, int]]]] = {}
-        self._embedded: dict[str, Embedded] = {}
+        self._kinds: dict[str, tuple[str, _Names] | None] = {}
+        self._wanted_parts: set[str] = set()
         for mapping in mappings:
             for kind in ("session", "service", "report"):
                 part = getattr(mapping, kind)
@@ -215,10 +238,10 @@ class _Handler(ContentHandler):
             inner = mapping.embedded
             if inner is not None:
                 self._add("part", inner.element, {"content": inner.content, "kind": inner.kind})
-                self._embedded |= {name.upper(): inner for name in inner.element}
-        self._plain: dict[str, str] = {}  # names as they stand to names as compared
+                self._wanted_parts |= {name.upper() for name in inner.kinds}
         self._depth = 0
         self._stack: list[_Open] = []
+        self._open: _Open | None = None  # the innermost
         self._field: tuple[str, int] | None = None
         self._field_depth = 0
         self._text: list[str] = []
@@ -231,77 +254,77 @@ class _Handler(ContentHandler):
 
     def broken(self, code: str, message: str) -> BrokenXml:
         """An error at the place that the parser has come to."""
-        assert self.parser is not None
         return BrokenXml(code, self.parser.getLineNumber() or 1, (self.parser.getColumnNumber() or 0) + 1, message)
 
-    def _line(self) -> int:
-        assert self.parser is not None
-        return self._inner_line or self.parser.getLineNumber() or 1
-
-    def _name(self, raw: str) -> str:
-        name = self._plain.get(raw)
-        if name is None:
-            name = raw.rpartition(":")[2].upper()
-            if len(self._plain) < 10_000:
-                self._plain[raw] = name
-        return name
-
-    def startElement(self, name: str, attrs: AttributesImpl) -> None:
+    def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element opens."""
-        self.events += 1
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise self.broken("too_deep", f"more than {MAX_DEPTH} elements in one another")
-        plain = self._name(name)
+        record = self._open
         if self._field is not None:
-            if self._stack[-1].kind == "part" and not "".join(self._text).strip():
-                self._field = None  # an embedded document that is not text: its elements are read in place
+            assert record is not None
+            if record.kind == "part" and not "".join(self._text).strip():
+                self._end_field()  # an embedded document that is not text: its elements are read in place
             else:
                 self._add_text(f"<{name}>")
                 return
-        found = self._kinds.get(plain)
+        kinds = self._kinds
+        found = kinds[name] if name in kinds else _learn(kinds, name)
         if found is not None:
             kind, names = found
-            opened = _Open(kind, self._depth, self._line(), {}, names, {}, [])
-            for attribute, value in attrs.items():
-                field = names.get(self._name(attribute))
+            self._open = opened = _Open(
+                kind, self._depth, self._inner_line or self.parser.getLineNumber() or 1, {}, names, {}, []
+            )
+            self._stack.append(opened)
+            for attribute, value in attributes.items():
+                field = names.get(_plain(attribute))
                 if field is not None:
                     _fill(opened, field, value)
-            self._stack.append(opened)
-        elif self._stack:
-            field = self._stack[-1].names.get(plain)
+        elif record is not None:
+            field = record.names.get(name)
+            if field is None and (":" in name or not name.isupper()):
+                field = record.names.get(_plain(name))
             if field is not None:
                 self._field, self._field_depth = field, self._depth
-                self._text, self._length = [], 0
+                self._length = 0
+                self.parser.hear(self._add_text)
 
-    def characters(self, content: str) -> None:
-        """Text, in pieces."""
-        self.events += 1
-        if self._field is not None:
-            self._add_text(content)
-
-    def endElement(self, name: str) -> None:
+    def end(self, name: str) -> None:
         """An element closes."""
-        self.events += 1
-        depth, self._depth = self._depth, self._depth - 1
+        depth = self._depth
+        self._depth = depth - 1
         if self._field is not None:
             if depth > self._field_depth:
                 self._add_text(f"</{name}>")
                 return
-            _fill(self._stack[-1], self._field, "".join(self._text))
-            self._field, self._text = None, []
-        elif self._stack and self._stack[-1].depth == depth:
-            self._close(self._stack.pop())
+            assert self._open is not None
+            if self._text:
+                _fill(self._open, self._field, "".join(self._text))
+            self._end_field()
+        elif self._open is not None and self._open.depth == depth:
+            closed = self._stack.pop()
+            self._open = self._stack[-1] if self._stack else None
+            self._close(closed)
+
+    def _end_field(self) -> None:
+        self._field = None
+        self._text = []
+        self.parser.hear(None)
 
     def _add_text(self, text: str) -> None:
+        """Text of the field that is open, in pieces."""
         self._length += len(text)
-        most = MAX_PART if self._stack[-1].kind == "part" else MAX_FIELD
-        if self._length > most and self._stack[-1].kind == "part":
-            raise self.broken("part_too_large", f"an embedded document of more than {MAX_PART // 1_000_000} MB")
-        if self._length <= most:
+        if self._length <= MAX_FIELD:
             self._text.append(text)
-        elif self._field is not None:
-            self._stack[-1].fields["too_long"] = self._field[0]
+            return
+        assert self._open is not None and self._field is not None
+        if self._open.kind != "part":
+            self._open.fields["too_long"] = self._field[0]
+        elif self._length > MAX_PART:
+            raise self.broken("part_too_large", f"an embedded document of more than {MAX_PART // 1_000_000} MB")
+        else:
+            self._text.append(text)
 
     def _close(self, record: _Open) -> None:
         if record.kind == "part":
@@ -324,8 +347,7 @@ class _Handler(ContentHandler):
     def _read_part(self, record: _Open) -> None:
         content = record.fields.get("content", "").strip()
         kind = record.fields.get("kind", "").strip().upper()
-        wanted = {name.upper() for inner in self._embedded.values() for name in inner.kinds}
-        if not content or (kind and wanted and kind not in wanted):
+        if not content or (kind and self._wanted_parts and kind not in self._wanted_parts):
             return
         found: list[Record] = []
         try:
@@ -339,6 +361,18 @@ class _Handler(ContentHandler):
             return
         for one in found:
             self._emit(one)
+
+
+def _plain(name: str) -> str:
+    """A name without namespace and case."""
+    return name.rpartition(":")[2].upper()
+
+
+def _learn(kinds: dict[str, tuple[str, _Names] | None], name: str) -> tuple[str, _Names] | None:
+    found = kinds.get(_plain(name))
+    if len(kinds) < MAX_NAMES:
+        kinds[name] = found
+    return found
 
 
 def _fill(record: _Open, target: tuple[str, int], text: str) -> None:

@@ -34,10 +34,11 @@ def parse_time(text: str, *, end: bool = False) -> datetime | None:
     """
     text = text.strip()
     if _DIGITS.fullmatch(text):
-        date, clock = text[:8], text[8:].ljust(6, "0")
-        first = (date[:4], date[4:6], date[6:])
-        parts = first if _plausible(*first) else (date[4:], date[2:4], date[:2])
-        found = _make(*parts, clock[:2], clock[2:4], clock[4:])
+        # 19 and 20, which years begin with, are no months: a date is never good both ways
+        parts = (text[:4], text[4:6], text[6:8]) if int(text[4:6]) <= 12 and int(text[:4]) in YEARS else (
+            text[4:8], text[2:4], text[:2]
+        )  # fmt: skip
+        found = _make(*parts, text[8:10] or "0", text[10:12] or "0", text[12:] or "0")
         return _last_second(found) if end and len(text) == 8 else found
     for pattern in _WRITTEN:
         match = pattern.fullmatch(text)
@@ -81,17 +82,12 @@ def iso(moment: int | None) -> str:
     return "" if moment is None else (EPOCH + timedelta(microseconds=moment)).isoformat()
 
 
-def _plausible(year: str, month: str, day: str) -> bool:
-    return int(year) in YEARS and 1 <= int(month) <= 12 and 1 <= int(day) <= 31
-
-
 def _make(year: str, month: str, day: str, hour: str, minute: str, second: str, fraction: str = "") -> datetime | None:
     if int(year) not in YEARS:
         return None
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
     try:
-        return datetime(
-            int(year), int(month), int(day), int(hour), int(minute), int(second), int(fraction[:6].ljust(6, "0"))
-        )
+        return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second), micro)
     except ValueError:
         return None
 
