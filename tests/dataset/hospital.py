@@ -20,8 +20,9 @@ from labeler.dataset.workspace import Workspace, studies
 from tests.cli.helpers import vnlabel
 
 DAY = datetime(2020, 11, 5, 9, 30)
-NORMAL = "- Bóng tim không to.\n- Nhu mô hai phổi không thấy tổn thương khu trú.\n- Góc sườn hoành hai bên nhọn."
-EFFUSION = "- Tràn dịch màng phổi phải lượng ít.\n- Bóng tim không to."
+NORMAL = "- Bóng tim không to.\n- Không thấy viêm phổi."
+EFFUSION = "- Tràn dịch màng phổi phải.\n- Bóng tim không to."
+RULES = Path(__file__).parent / "rules"  # a few phrases: quick to load
 
 
 @dataclass
@@ -123,8 +124,9 @@ class Film:
 
 
 def dataset(*args: object) -> Result:
-    """Run `vnlabel dataset`."""
-    return vnlabel("dataset", *args)
+    """Run `vnlabel dataset`, with the small rule set where rules are used."""
+    ruled = args[0] in ("reports", "labels", "review") and "--rules" not in args
+    return vnlabel("dataset", *args, *(("--rules", RULES) if ruled else ()))
 
 
 def done(*args: object, status: int = 0) -> Result:
