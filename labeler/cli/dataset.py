@@ -262,7 +262,7 @@ def _review_out(ws: Workspace, labeler: Any, out: str, kinds: tuple[str, ...], l
 def _review_in(ws: Workspace, labeler: Any, back: str, who: str, allow_refused: bool, as_json: bool) -> int:
     from labeler.dataset.decide import take_back
     from labeler.dataset.labels import label_all
-    from labeler.dataset.match import match_all
+    from labeler.dataset.match import decisions_wait, match_all
     from labeler.dataset.workspace import get
 
     with ws.engine.begin() as db:
@@ -272,9 +272,11 @@ def _review_in(ws: Workspace, labeler: Any, back: str, who: str, allow_refused: 
             f"{ws.path}: its labels were made with other rules than these; give the same --rules, or run labels first"
         )
     account = take_back(ws, back, who, labeler.classes)
-    if account.rematch:
+    with ws.engine.begin() as db:
+        rematch = decisions_wait(db)
+    if rematch:  # also when it was stopped here before
         match_all(ws, None, lambda more: None)
-    if account.applied and used is not None:
+    if used is not None:
         label_all(ws, labeler, lambda more: None)
     for problem in account.problems:
         say(str(problem))

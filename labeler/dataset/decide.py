@@ -33,7 +33,6 @@ class Account:
     applied: int = 0
     known: int = 0
     undecided: int = 0
-    rematch: bool = False  # whether films were given to other reports, or dropped
     problems: list[Refused] = field(default_factory=list)
 
 
@@ -77,7 +76,6 @@ def take_back(workspace: Workspace, path: str, who: str, classes: tuple[str, ...
                 continue
             db.execute(insert(decisions), [{"at": now, "who": who, **decision} for decision in fresh])
             account.applied += 1
-            account.rematch = account.rematch or given["verdict"].strip().lower() in ("match", "image")
     return account
 
 

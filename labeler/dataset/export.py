@@ -14,11 +14,11 @@ from sqlalchemy import Connection, text
 
 from labeler import __version__
 from labeler.dataset.labels import to_label, verdicts_by_report
-from labeler.dataset.match import decided_films, patient_ids
+from labeler.dataset.match import decisions_wait, patient_ids
 from labeler.dataset.review import film_key, report_key
 from labeler.dataset.workspace import Workspace, get, splits
 from labeler.io.sources import BadInput
-from labeler.io.writers import Outputs, dump, row
+from labeler.io.writers import Outputs, dump, remove_leftovers, row
 from labeler.report import REVIEW
 from labeler.schemes import class_values
 
@@ -41,6 +41,7 @@ def export(
     """
     counts: Counter[str] = Counter()
     (out / IMAGES).mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out, TABLE, META)
     with workspace.engine.connect() as db, Outputs() as outputs:
         _ready(workspace, db)
         ids = patient_ids(db)
@@ -101,10 +102,7 @@ def _ready(workspace: Workspace, db: Connection) -> None:
     rules = get(db, "rules")
     if rules is None:
         raise BadInput(f"{workspace.path}: no labels yet; run match and labels first")
-    decided, _ = decided_films(db)
-    last = get(db, "matched_through", 0)
-    newest = db.execute(text("SELECT max(id) FROM decisions WHERE verdict IN ('match', 'image')")).scalar() or 0
-    if decided and newest > last:
+    if decisions_wait(db):
         raise BadInput(f"{workspace.path}: decisions about films wait to be applied; run match, then labels")
     if to_label(db, rules, verdicts_by_report(db)):
         raise BadInput(f"{workspace.path}: some matched reports have no labels yet; run labels, then split")

@@ -179,6 +179,12 @@ def decided_films(db: Connection) -> tuple[dict[str, Decided], dict[int, str]]:
     return out, stale
 
 
+def decisions_wait(db: Connection) -> bool:
+    """Whether persons have said something of films that the last match does not know."""
+    newest = db.execute(select(func.max(decisions.c.id)).where(decisions.c.verdict.in_(("match", "image")))).scalar()
+    return bool((newest or 0) > get(db, "matched_through", 0))
+
+
 @dataclass
 class Account:
     """Films and reports by what became of them."""

@@ -25,7 +25,7 @@ from labeler.dataset.times import SECOND
 from labeler.dataset.workspace import Workspace, items
 from labeler.highlight import pieces
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED
-from labeler.io.writers import Outputs, row
+from labeler.io.writers import Outputs, remove_leftovers, row
 from labeler.labeler import LabeledReport, Labeler
 
 KINDS = ("match", "labels", "quality")
@@ -191,6 +191,7 @@ def write_review(
     """Write sheets and CSV into a folder; returns how many of each kind were written, and under `left` the rest."""
     counts: Counter[str] = Counter()
     out.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(out, "review.csv", "review-*.html")
     sheets = Environment(loader=PackageLoader("labeler.dataset", "pages"), autoescape=True, trim_blocks=True)
     page = sheets.get_template("review.html")
     with workspace.engine.begin() as db, Outputs() as outputs:

@@ -88,6 +88,13 @@ class Outputs:
         self.discard()
 
 
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove what a run that was killed left beside files of these names (patterns), where no other run writes them."""
+    for name in names:
+        for leftover in folder.glob(f".{name}.*.tmp"):
+            leftover.unlink(missing_ok=True)
+
+
 def _stdout() -> TextIO:
     stream = sys.stdout
     if isinstance(stream, io.TextIOWrapper):
