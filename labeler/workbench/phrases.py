@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from labeler.workbench.residue import STRANGE, Line, Residue, Syllable, Times
+from labeler.workbench.residue import STRANGE, Line, Residue, Times
 
 LONGEST = 8  # syllables
 HOLDS = 0.6  # a run is a part of a longer one that is this share as frequent and adds an unexplained syllable,
@@ -30,18 +30,18 @@ class Phrase:
 def unknown_phrases(residue: Residue, explained: set[str], least: int) -> list[Phrase]:
     """Phrases met in at least `least` reports, heaviest first; syllables in `explained` are misspellings."""
     lines = {line: times for line, times in residue.lines.items() if line.stretches}
-    frequent = Counter[str]()
+    frequent, unexplained = Counter[str](), Counter[str]()
     for line, times in lines.items():
-        for key in {s.key for stretch in line.stretches for s in stretch if s.part == STRANGE}:
-            frequent[key] += times.reports
-    seeds = {key for key, n in frequent.items() if n >= least and key not in explained}
+        met = {syllable for stretch in line.stretches for syllable in stretch}
+        frequent.update({syllable.key: times.reports for syllable in met})
+        unexplained.update({syllable.key: times.reports for syllable in met if syllable.part == STRANGE})
+    seeds = {key for key, n in unexplained.items() if n >= max(least, frequent[key] / 2)} - explained
     runs: dict[Run, Times] = {}
-    strange: dict[Run, int] = {}  # unexplained syllables of a run
     for line, times in lines.items():
-        for run, seeded in _runs(line, seeds).items():
+        for run in _runs(line, seeds):
             runs.setdefault(run, Times()).add(times.reports, times.review)
-            strange[run] = seeded
     runs = {run: times for run, times in runs.items() if times.reports >= least}
+    strange = {run: sum(key in seeds for key in run) for run in runs}
     parts = _parts(runs, strange)
     kept: dict[Run, Phrase] = {}
     left = Counter({run: times.reports for run, times in runs.items()})
@@ -61,20 +61,16 @@ def unknown_phrases(residue: Residue, explained: set[str], least: int) -> list[P
     return sorted(kept.values(), key=lambda phrase: (-phrase.times.weight, phrase.words))
 
 
-def _runs(line: Line, seeds: set[str]) -> dict[Run, int]:
-    """Every run of a line that may be a phrase, with the number of its unexplained syllables."""
-    out: dict[Run, int] = {}
+def _runs(line: Line, seeds: set[str]) -> set[Run]:
+    """Every run of a line that may be a phrase."""
+    out: set[Run] = set()
     for stretch in line.stretches:
-        seeded = [s.part == STRANGE and s.key in seeds for s in stretch]
-        for i in range(len(stretch)):
-            for j in range(i + 1, min(i + LONGEST, len(stretch)) + 1):
-                if any(seeded[i:j]):
-                    out[_keys(stretch[i:j])] = sum(seeded[i:j])
+        keys = tuple(syllable.key for syllable in stretch)
+        for i in range(len(keys)):
+            for j in range(i + 1, min(i + LONGEST, len(keys)) + 1):
+                if not seeds.isdisjoint(keys[i:j]):
+                    out.add(keys[i:j])
     return out
-
-
-def _keys(syllables: tuple[Syllable, ...]) -> Run:
-    return tuple(s.key for s in syllables)
 
 
 def _parts(runs: dict[Run, Times], strange: dict[Run, int]) -> set[Run]:
