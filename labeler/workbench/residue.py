@@ -102,7 +102,7 @@ class Collector:
         if report.method == "template" or labeler.unmarked(text):
             return
         lines = self._reader.read(text)
-        for line in {line for line in lines if line is not None}:
+        for line in dict.fromkeys(line for line in lines if line is not None):
             out.lines.setdefault(line, Times()).add(1, review)
         if report.status == AUTO and not any(report.labels.values()) and None not in lines:
             clean = normalize(text).text

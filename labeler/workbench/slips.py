@@ -84,7 +84,7 @@ class _Context:
                     votes[meant] += times.reports
         if not votes:
             return ()
-        best, n = max(votes.items(), key=lambda vote: (vote[1], self.words[vote[0][0]]))
+        best, n = max(votes.items(), key=lambda vote: (vote[1], self.words[vote[0][0]], vote[0]))
         total = slip.times.reports
         rare = len(best) > 1 or total <= RARER * (self.words[best[0]] + total)
         return best if n >= BORNE_OUT * total and rare else ()
