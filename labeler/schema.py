@@ -143,8 +143,8 @@ class WordList(Entry):
     """Words that carry no finding of their own, by what they do in a sentence."""
 
     role: Literal[
-        "neutral", "locative", "conjunction", "disjunction", "left", "right", "both", "amount", "link", "modifier", "more",
-        "less",
+        "neutral", "locative", "above", "below", "conjunction", "disjunction", "left", "right", "both", "amount", "link",
+        "modifier", "more", "less",
     ] = Field("neutral", description="What they do in a sentence.")  # fmt: skip
     phrases: tuple[Pattern, ...] = Field(description="The words, as patterns.")
 

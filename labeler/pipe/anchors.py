@@ -153,13 +153,14 @@ class Clauses:
 
     def _parts_numbers(self, k: int) -> bool:
         """ "xương sườn 5, 6 bên phải" """
-        return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self._ends_in_number(k - 1)
+        return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self.ends_in_number(k - 1)
 
     def _stray(self, k: int) -> bool:
         """A point that ends nothing: after a comma, or right after a forward cue."""
         return (k > 0 and self.items[k - 1].key == ",") or self._open_before(k)
 
-    def _ends_in_number(self, k: int) -> bool:
+    def ends_in_number(self, k: int) -> bool:
+        """Whether an item is a number, or a phrase that ends in one."""
         item = self.items[k] if k >= 0 else None
         return item is not None and (
             item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER)
@@ -507,9 +508,12 @@ class Anchorer:
             return
         if self._as_shorter(clauses, k, topic):
             return
+        self._unattached(clauses, k)
+
+    def _unattached(self, clauses: Clauses, k: int) -> None:
+        """A sign that is said of nothing known, for a person to look at."""
         clauses.unattached.append(k)
-        hit = self._add(clauses, k, None, None, UNATTACHED)
-        hit.side = None
+        self._add(clauses, k, None, None, UNATTACHED).side = None
 
     def _as_shorter(self, clauses: Clauses, k: int, topic: Structure | None) -> bool:
         """Read a sign that no structure takes as its first words alone ("mờ hình thoi" as "mờ")."""
@@ -613,8 +617,8 @@ class Anchorer:
                 break
             if other.key in (">", "≥", "<", "≤"):
                 sign = other.key
-            elif unit_role in ("more", "less"):
-                sign = ">" if unit_role == "more" else "<"
+            elif unit_role in ("more", "less", "above", "below"):
+                sign = ">" if unit_role in ("more", "above") else "<"
             elif cue is not None and cue.assertion == "absent":
                 negated = True
             value = _value(match.tokens, match.token(j))
@@ -631,7 +635,10 @@ class Anchorer:
             clauses.consumed.update(range(k + 1, j + 1))
             break
         if above is None:
-            if unit.structure is not None:
+            ahead = (j for j in range(k + 1, len(clauses.items)) if clauses.segment[j] == clauses.segment[k])
+            if any(clauses.ends_in_number(j) for j in ahead):
+                self._unattached(clauses, k)  # there is a number, but what of it is not clear
+            elif unit.structure is not None:
                 clauses.items[k] = item.as_kind(STRUCTURE)
             else:
                 clauses.items[k] = item.as_kind(NEUTRAL)

@@ -21,7 +21,7 @@ SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUM
 
 _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
-    "amount": AMOUNT, "locative": LOCATIVE, "conjunction": CONJUNCTION,
+    "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
     "disjunction": CONJUNCTION, "modifier": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
 }  # fmt: skip
 

@@ -186,6 +186,6 @@ def _openers(lexicon: Lexicon) -> frozenset[str]:
             and unit.cue.scope in ("list", "next")
             and unit.cue.assertion in ("absent", "uncertain")
         )
-        if forward or unit.role in ("conjunction", "link", "locative"):
+        if forward or unit.role in ("conjunction", "link", "locative", "above", "below"):
             out.add(unit.words[-1])
     return frozenset(out - {"/"})

@@ -40,6 +40,8 @@ def test_a_place_is_not_spoken_of(labeler: Labeler, text: str, expected: str) ->
         ("Bóng tim to, trung thất rộng.", "cardiomegaly present; mediastinal_widening present"),
         ("Dày, dính màng phổi.", "pleural_thickening present; pleural_adhesion present"),
         ("Phổi và màng phổi bình thường.", "-"),
+        ("Dày màng phổi và thành phế quản.", "pleural_thickening present; bronchial_wall_thickening present"),
+        ("Không thấy vôi hóa màng phổi và quai ĐMC.", "pleural_calcification absent; aortic_calcification absent"),
         # a structure named by the line above
         ("Màng phổi:\n- Dày.", "pleural_thickening present"),
         ("Bóng tim:\nto", "cardiomegaly present"),

@@ -40,6 +40,8 @@ ROLES = {
     "link": ("Tù thuộc\ngóc sườn hoành phải.", "costophrenic_blunting present right"),
     "more": ("Chỉ số tim ngực vượt 0,5.", "cardiomegaly present"),
     "less": ("Chỉ số tim ngực nhỏ hơn 0,55.", "-"),
+    "above": ("Chỉ số tim ngực trên 0,5.", "cardiomegaly present"),
+    "below": ("Chỉ số tim ngực dưới 0,55.", "-"),
     "modifier": ("Phổi không đồng nhất.", "-"),
 }  # fmt: skip
 CUES = [located.entry.id for located in RuleSet.load().all("cues")]
