@@ -95,8 +95,8 @@ class Clauses:
         for k, item in enumerate(items):
             kind = item.kind
             unit = item.unit
-            if unit is None:
-                self.puzzling = self.puzzling or kind == UNKNOWN
+            if unit is None or item.guess:
+                self.puzzling = self.puzzling or kind in (UNKNOWN, STRUCTURE)
             elif unit.denies:
                 denied = sentence
             elif unit.role == "modifier":

@@ -16,6 +16,7 @@ from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.spelling import EDIT, SOUND
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -97,6 +98,8 @@ class Interpolator:
         conclusion_normal = False
         for k, hit in self.hits(clauses):
             assertion, sense = hit.assertion, hit.sense
+            if sense.finding is not None and hit.cue is not None and _guessed(items[hit.cue], assertion):
+                reasons.add("uncertain_repair")
             if sense.finding is None:
                 conclusion_normal = conclusion_normal or self._calls_film_normal(clauses, said, k, hit, section)
             elif assertion == "present" or assertion == "uncertain":
@@ -128,7 +131,7 @@ class Interpolator:
         if said.not_assessable:
             reasons.add("not_assessable")
         for k in self.residue(clauses, said):
-            if items[k].kind == UNKNOWN:
+            if items[k].kind == UNKNOWN or items[k].kind == STRUCTURE:
                 if not self._harmless(clauses, k):
                     reasons.add("residue")
             elif k not in said.residue:
@@ -257,6 +260,8 @@ class Interpolator:
             if item.kind == UNKNOWN:
                 if k not in said.denied:
                     out.add(k)
+            elif _far_fetched(item) and not self._spoken_of(clauses, k):
+                out.add(k)  # "phổi lát đá" names no spleen (lách)
             elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
                 out.add(k)
         for k in clauses.unattached:
@@ -264,6 +269,10 @@ class Interpolator:
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
+
+    def _spoken_of(self, clauses: Clauses, k: int) -> bool:
+        """Whether something is said of a structure."""
+        return any(hit.anchor == k for hits in clauses.hits.values() for hit in hits)
 
     def _harmless(self, clauses: Clauses, k: int) -> bool:
         """Whether an unknown word cannot well carry a finding: one or two beside a predicate that is understood.
@@ -335,6 +344,17 @@ class Interpolator:
                 if hit.sense.region is not None:
                     return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
+
+
+def _far_fetched(item: Item) -> bool:
+    """A structure for which another word was taken, with no phrase around it that would speak for it."""
+    lone = item.last - item.first == 1
+    return item.kind == STRUCTURE and item.guess and item.cost >= (SOUND if lone else EDIT)
+
+
+def _guessed(cue: Item, assertion: str) -> bool:
+    """Whether what puts a finding in the past or off the film may be another word: a lone one that was repaired."""
+    return assertion not in ("present", "uncertain", "absent") and cue.cost > 0 and cue.last - cue.first == 1
 
 
 def _repair(items: list[Item], item: int, anchor: int | None) -> tuple[str | None, float]:

@@ -120,6 +120,19 @@ def test_slips(labeler: Labeler, slip: str, text: str, expected: str) -> None:
     assert report.status == "auto", report.reasons
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tung đám mờ đáy phổi phải.",  # từng?
+        "Tụng đám mờ đáy phổi phải, tràn dịch màng phổi trái.",
+        "Hai phổi lát đá.",  # no spleen (lách) is meant
+        "Chỉ số tim ngực more than 0,6.",
+    ],
+)
+def test_a_guess_explains_nothing_away(labeler: Labeler, text: str) -> None:
+    assert labeler.label(text).status == "review"
+
+
 @pytest.mark.parametrize(("text", "expected"), REAL_WORDS)
 def test_a_real_word_is_not_repaired_silently(labeler: Labeler, text: str, expected: str) -> None:
     report = assert_mentions(labeler, text, expected)
