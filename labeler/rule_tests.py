@@ -11,7 +11,7 @@ from labeler.lexicon import Lexicon
 from labeler.rules import Located, Problem, RuleSet
 
 ASSERTED = ("present", "uncertain")
-SHOWN_AS = {"excluded": "historical", "clinical": "historical", "contrast": "present"}
+SHOWN_AS = {"excluded": "historical", "clinical": "historical", "contrast": "present", "earlier": "historical"}
 
 
 @dataclass

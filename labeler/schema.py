@@ -126,11 +126,13 @@ class Cue(Entry):
 
     scope: `list` runs forward over a list of findings, `next` over the next predicate, `before` back over what was
     just said, `around` back, or forward where nothing was said, `clause` to the next comma or colon, `bracket` to the
-    end of a bracket opened right after, `sentence` to the end of the sentence.
+    end of a bracket opened right after, `sentence` to the end of the sentence.  Of `earlier`: `sentence` for words of an
+    older film, `clause` for words of time, which count only where the sentence goes on to speak of now, `next` for those
+    that must stand between a structure and what is said of it besides.
     """
 
     assertion: Literal[
-        "absent", "uncertain", "historical", "excluded", "present", "contrast", "not_assessable", "clinical"
+        "absent", "uncertain", "historical", "earlier", "excluded", "present", "contrast", "not_assessable", "clinical"
     ] = Field(description="What the words say of a finding.")
     scope: Literal["list", "next", "before", "around", "clause", "bracket", "sentence", "none"] = Field(
         "none", description="How far they reach."
@@ -144,7 +146,7 @@ class WordList(Entry):
 
     role: Literal[
         "neutral", "locative", "above", "below", "conjunction", "disjunction", "left", "right", "both", "amount", "link",
-        "modifier", "more", "less",
+        "modifier", "course", "more", "less",
     ] = Field("neutral", description="What they do in a sentence.")  # fmt: skip
     phrases: tuple[Pattern, ...] = Field(description="The words, as patterns.")
 

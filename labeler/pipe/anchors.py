@@ -31,6 +31,8 @@ from labeler.spelling import Reading
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
+# cues with which a sentence turns from the past to now: "nay", "chụp lại"
+_TURNS = frozenset({("present", "sentence"), ("present", "clause")})
 STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
 
 
@@ -68,6 +70,7 @@ class Clauses:
         "headings",
         "consumed",
         "puzzling",
+        "timed",
     )
 
     def __init__(self, items: list[Item]) -> None:
@@ -82,6 +85,7 @@ class Clauses:
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
+        self.timed: list[int] = []  # words of time in sentences that do not go on to speak of now
         self._cut()
 
     def _cut(self) -> None:
@@ -120,6 +124,13 @@ class Clauses:
                         kind = LOCATIVE
                     else:
                         segment += 1
+                elif unit.cue is not None and unit.cue.assertion == "earlier" and not self._is_past(k, unit.cue.scope):
+                    if unit.role == "locative":
+                        kind = LOCATIVE
+                    else:
+                        kind = NEUTRAL
+                        self.timed.append(k)
+                    items[k] = item.as_kind(kind)
             segments.append(segment)
             sentences.append(sentence)
             if kind == PUNCT:
@@ -138,6 +149,23 @@ class Clauses:
                 if kind == STRUCTURE and before == LOCATIVE:
                     self.demoted.add(k)
             before = kind
+
+    def _is_past(self, k: int, scope: str) -> bool:
+        """Whether words of time tell of the past: those of an older film always, others where the sentence turns to now."""
+        if scope == "sentence":
+            return True
+        items = self.items
+        if scope == "next":  # "góc sườn hoành trước tù, nay nhọn", not "nốt mờ trước tim, nay ..."
+            kinds = [item.kind for item in items[k + 1 :] if item.kind not in (NEUTRAL, AMOUNT)]
+            if not kinds or kinds[0] not in (SIGN, CUE) or not any(item.kind == STRUCTURE for item in items[:k]):
+                return False
+        for j in range(k + 1, len(items)):
+            cue = items[j].unit.cue if items[j].unit is not None else None  # type: ignore[union-attr]
+            if cue is not None and (cue.assertion, cue.scope) in _TURNS:
+                return True
+            if items[j].key in STOPS:
+                return False
+        return False
 
     def _is_heading(self, k: int, fresh: bool) -> bool:
         """A heading stands before a colon, alone in its line, or first in it when it can be nothing else."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from labeler.lexicon import Unit
 from labeler.pipe.anchors import STOPS, Clauses, Hit
+from labeler.pipe.chronology import behind, dated, settle
 from labeler.pipe.keywords import (
     AMOUNT,
     CONJUNCTION,
@@ -74,6 +75,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
     n = len(items)
     out.excluded = [False] * n
     first = 0
+    then = False  # whether a sentence told of findings at some time
     while first < n:
         last = first
         while last + 1 < n and clauses.sentence[last + 1] == clauses.sentence[first]:
@@ -85,7 +87,11 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
                 out.conclusion_from = first
         elif first and out.section not in SECTIONS_ABOUT_THE_FILM and not _goes_on(clauses, out.section, first, last):
             out.section = "description"
-        _Sentence(clauses, out, first, last).read()
+        sentence = _Sentence(clauses, out, first, last)
+        sentence.read()
+        if then and (sentence.now or first in clauses.timed):
+            out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
+        then = then or (bool(clauses.timed) and dated(clauses, first, last))
         first = last + 1
     return out
 
@@ -112,6 +118,8 @@ class _Sentence:
         self.override: tuple[int, str] | None = None
         self.override_ends: int | None = None  # segment in which a clause-wide override ends
         self.clinical = False
+        self.past: list[int] = []  # words of an older film or an earlier time
+        self.now: list[int] = []
         self.about_film = out.section in SECTIONS_ABOUT_THE_FILM
 
     def read(self) -> None:
@@ -144,6 +152,9 @@ class _Sentence:
             elif item.kind == UNKNOWN and self.scope is not None:
                 self._unknown(k, self.scope)
         self._close()
+        if self.past or self.now or self.clauses.timed:
+            if settle(self.clauses, self.first, self.last, self.past, self.now):
+                self.out.reasons.add("unclear_time")
 
     # cues
 
@@ -154,10 +165,16 @@ class _Sentence:
         if kind == "clinical":
             self.clinical = True
             return
+        if kind == "earlier":
+            self._earlier(k)
+            return
         if kind == "present":
             if self.scope is not None and (self.scope.covered or self.scope.comma or cue.scope == "sentence"):
                 self._close()
-            if cue.scope == "sentence":
+            if cue.scope == "clause" and not (self.past and self.override in (None, (self.past[-1], "historical"))):
+                return  # "chụp lại" ends the older film, but no advice
+            if cue.scope != "none":
+                self.now.append(k)
                 self.override = None
                 self.clinical = False
                 if self.about_film:
@@ -167,10 +184,12 @@ class _Sentence:
             self._close()
             return
         if kind in ("excluded", "historical"):
-            self._close()
             if cue.scope == "bracket":  # "so với phim cũ (tràn dịch trái), nay ..."
                 self._bracket(k, kind)
                 return
+            self._close()
+            if kind == "historical" and cue.scope == "clause":
+                self.past.append(k)
             if self.override is None:
                 self.override = (k, kind)
                 self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
@@ -202,6 +221,17 @@ class _Sentence:
             return
         self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope)
 
+    def _earlier(self, k: int) -> None:
+        """Words of an older film: of what was just said, else of what follows, up to words of now."""
+        if not self.about_film or self.override is not None:
+            return
+        self._close()
+        self.past.append(k)
+        bracketed = k > self.first and self.items[k - 1].key == "("
+        if bracketed or not behind(self.clauses, self.first, k):
+            self.override, self.override_ends = (k, "historical"), -1 if bracketed else None
+            self.out.excluded[k] = True
+
     def _looks_back_alone(self, k: int) -> bool:
         """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
         segment = self.clauses.segment
@@ -232,6 +262,7 @@ class _Sentence:
     def _bracket(self, k: int, kind: str) -> None:
         if k + 1 > self.last or self.items[k + 1].key != "(":
             return
+        self._close()
         self.override = (k, kind)
         self.override_ends = -1
 
@@ -244,7 +275,7 @@ class _Sentence:
         unit = self.items[k].unit
         if not hits and unit is not None and unit.cue is not None and unit.cue.scope in ("before", "around"):
             return  # "xương sườn (-)": nothing was found there
-        if not hits and kind == "absent" and self.about_film and self.override is None and self._says_something():
+        if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles():
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
@@ -557,21 +588,21 @@ class _Sentence:
             hit.assertion, hit.cue = scope.assertion, scope.item
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
             return
-        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._says_something():
+        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._dangles():
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
 
     def _denies_modifier(self, k: int) -> bool:
         """Whether nothing but a property is denied: "không tái phát", "hiện không hoạt động"."""
         following = self.items[k + 1].unit if k + 1 <= self.last else None
-        if following is None or following.role != "modifier":
+        if following is None or following.role not in ("modifier", "course"):
             return False
         self.out.denied.add(k + 1)
         return True
 
-    def _says_something(self) -> bool:
-        """Whether the sentence names anything at all ("Khác: không" does not)."""
-        return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
+    def _dangles(self) -> bool:
+        """Whether a negation of nothing is worth a look: not "Khác: không", nor "phim trước có nốt mờ, nay không thấy"."""
+        return not self.past and any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
 
     def _unknown_after(self, k: int) -> bool:
         segment: Any = self.clauses.segment

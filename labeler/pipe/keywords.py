@@ -22,7 +22,7 @@ SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUM
 _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
     "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
-    "disjunction": CONJUNCTION, "modifier": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
+    "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
 }  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
@@ -552,7 +552,7 @@ def _says_nothing(item: Item) -> bool:
     unit = item.unit
     if unit is None:
         return item.kind == NUMBER or item.key in (".", "x")
-    if item.others or unit.section is not None or unit.role == "modifier":
+    if item.others or unit.section is not None or unit.role in ("modifier", "course"):
         return False
     return item.kind in (NEUTRAL, LOCATIVE) or (unit.cue is not None and unit.cue.scope == "bracket")
 

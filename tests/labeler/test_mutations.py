@@ -43,6 +43,7 @@ ROLES = {
     "above": ("Chỉ số tim ngực trên 0,5.", "cardiomegaly present"),
     "below": ("Chỉ số tim ngực dưới 0,55.", "-"),
     "modifier": ("Phổi không đồng nhất.", "-"),
+    "course": ("Phim trước có nốt mờ phổi phải, nay như cũ.", "nodule present right"),
 }  # fmt: skip
 CUES = [located.entry.id for located in RuleSet.load().all("cues")]
 

@@ -1,0 +1,166 @@
+"""Whether findings of an older film or an earlier time are still there.
+
+Words of the past ("phim trước", "hôm qua") frame the findings just said, else those ahead, up to words of now.  What the
+sentence goes on to say decides: the findings are gone (denied, or their place called normal) or still there (their
+course, size or number).  Where it says neither, and where time plays a part that is not understood, a person decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from labeler.pipe.anchors import UNATTACHED, Clauses, Hit
+from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
+
+COUNTS = ("present", "uncertain")
+GONE, STAYS = "gone", "stays"
+
+
+def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[int]) -> bool:
+    """Decide the findings that words of the past frame in a sentence; whether something stays unclear.
+
+    `marks` are the items of words of the past that count, `now` those of words of now.
+    """
+    unclear = False
+    settled: list[Hit] = []
+    for mark in marks:
+        turn = next((k for k in now if k > mark), None)
+        before, ahead = _framed(clauses, first, last, mark, turn)
+        framed = before + ahead
+        if not framed or (turn is None and _has_course(clauses, first, mark)):
+            continue  # "không đổi từ phim trước"
+        settled += framed
+        start = turn if turn is not None and not before else max([mark, *(hit.item for hit in ahead)]) + 1
+        told = _told(clauses, start, last, framed, turn is not None)
+        if told == GONE:
+            for hit in before:
+                hit.assertion, hit.cue = "historical", mark
+        elif told == STAYS:
+            for hit in ahead:
+                hit.assertion, hit.cue = "present", None
+            unclear = unclear or (bool(ahead) and not _is_earlier(clauses, mark))
+        elif before and not _has_course(clauses, first, mark) and not _measured(clauses, mark, last):
+            unclear = True
+    return unclear or _turned(clauses, first, last, now, settled) or _undated(clauses, first, last)
+
+
+def dated(clauses: Clauses, first: int, last: int) -> bool:
+    """Whether a sentence tells of findings at some time that may be past."""
+    timed = any(first <= k <= last and not _measured(clauses, k, last) for k in clauses.timed)
+    return timed and any(_counts(hit) for _, hit in _hits(clauses, first, last + 1))
+
+
+def behind(clauses: Clauses, first: int, k: int) -> list[Hit]:
+    """Findings that count and were said before item k in its segment."""
+    return [hit for j, hit in _hits(clauses, first, k) if clauses.segment[j] == clauses.segment[k] and _counts(hit)]
+
+
+def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None) -> tuple[list[Hit], list[Hit]]:
+    """Findings that a word of the past looks back to, and those ahead that it made historical."""
+    aside = not _is_earlier(clauses, mark) or clauses.items[mark - 1].key == "("
+    before = [] if aside else behind(clauses, first, mark)
+    if before and turn is not None:  # "hạch rốn phổi trước đây to, nay ..."
+        before += [hit for _, hit in _hits(clauses, mark, turn) if _counts(hit)]
+    ahead = [hit for _, hit in _hits(clauses, mark, last + 1) if hit.cue == mark and hit.assertion == "historical"]
+    return before, ahead
+
+
+def _told(clauses: Clauses, start: int, last: int, framed: list[Hit], now: bool) -> str | None:
+    """What the items from `start` on say of the findings of the past, up to a finding of their own."""
+    items, regions = clauses.items, _regions(framed)
+    gone = stays = False
+    for k in range(start, last + 1):
+        item, unit = items[k], items[k].unit
+        course = unit is not None and unit.role == "course"
+        for hit in clauses.hits.get(k, ()) if not course else ():
+            if hit in framed:
+                continue
+            if hit.sense is UNATTACHED:
+                stays = stays or (now and hit.assertion == "present")
+            elif hit.sense.finding is not None and _counts(hit):
+                return _verdict(gone, stays)
+            else:
+                gone = gone or (hit.assertion in ("present", "absent") and _concerns(hit, regions))
+        if course:
+            stays = True
+        elif item.kind == CUE and unit is not None and unit.cue is not None:
+            if unit.cue.assertion == "absent":
+                gone = gone or unit.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
+            elif unit.cue.assertion == "present" and unit.cue.scope == "none":
+                stays = stays or now
+        elif now and (item.kind in (AMOUNT, NUMBER) or (unit is not None and unit.role in ("more", "less", "modifier"))):
+            stays = stays or not gone
+    return _verdict(gone, stays)
+
+
+def _verdict(gone: bool, stays: bool) -> str | None:
+    if gone == stays:
+        return None
+    return GONE if gone else STAYS
+
+
+def _stands_alone(clauses: Clauses, k: int, last: int) -> bool:
+    """Whether a negation denies nothing that follows it: "nay không thấy", "không thấy lại trên phim này"."""
+    while k < last and clauses.items[k + 1].kind == NEUTRAL and not _describes(clauses.items[k + 1]):
+        k += 1
+    following = clauses.items[k + 1] if k < last else None
+    return following is None or following.kind in (PUNCT, CUE)
+
+
+def _describes(item: Item) -> bool:
+    return item.unit is not None and item.unit.role in ("course", "modifier")
+
+
+def _is_earlier(clauses: Clauses, k: int) -> bool:
+    unit = clauses.items[k].unit
+    return unit is not None and unit.cue is not None and unit.cue.assertion == "earlier"
+
+
+def _measured(clauses: Clauses, mark: int, last: int) -> bool:
+    """Whether only a number of then is told beside the one of now: "tim to 0,61, phim trước 0,55"."""
+    return any(item.kind == NUMBER for item in clauses.items[mark + 1 : min(mark + 3, last + 1)])
+
+
+def _concerns(hit: Hit, regions: set[str]) -> bool:
+    """Whether a normal statement or a denied finding is about one of these regions."""
+    sense = hit.sense
+    if sense.finding is not None:
+        return sense.region in regions or (sense.generic and hit.structure is None)
+    if sense.whole_film or not regions.isdisjoint(sense.covers):
+        return True
+    return hit.structure is not None and hit.structure.region in regions
+
+
+def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: list[Hit]) -> bool:
+    """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
+    for k in now:
+        hits = [hit for _, hit in _hits(clauses, first, k) if _counts(hit) and hit not in settled]
+        if hits and _told(clauses, k, last, hits, True) == GONE:
+            return True
+    return False
+
+
+def _undated(clauses: Clauses, first: int, last: int) -> bool:
+    """Whether a word of time stands beside a finding, and nothing tells whether the finding is of then or of now."""
+    for k in clauses.timed:
+        if first <= k <= last and not _has_course(clauses, first, last + 1) and not _measured(clauses, k, last):
+            here = [hit for j, hit in _hits(clauses, first, last + 1) if clauses.segment[j] == clauses.segment[k]]
+            if any(_counts(hit) and hit.sense.region != "other" for hit in here):
+                return True
+    return False
+
+
+def _has_course(clauses: Clauses, start: int, end: int) -> bool:
+    return any(item.unit is not None and item.unit.role == "course" for item in clauses.items[start:end])
+
+
+def _hits(clauses: Clauses, start: int, end: int) -> Iterable[tuple[int, Hit]]:
+    return ((j, hit) for j in range(start, end) for hit in clauses.hits.get(j, ()) if hit.sense is not UNATTACHED)
+
+
+def _counts(hit: Hit) -> bool:
+    return hit.sense.finding is not None and hit.assertion in COUNTS
+
+
+def _regions(hits: list[Hit]) -> set[str]:
+    return {hit.sense.region or "other" for hit in hits}
