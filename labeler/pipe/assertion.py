@@ -152,9 +152,9 @@ class _Sentence:
             elif item.kind == UNKNOWN and self.scope is not None:
                 self._unknown(k, self.scope)
         self._close()
-        if self.past or self.now or self.clauses.timed:
-            if settle(self.clauses, self.first, self.last, self.past, self.now):
-                self.out.reasons.add("unclear_time")
+        timed = self.past or self.now or self.clauses.timed
+        if timed and settle(self.clauses, self.first, self.last, self.past, self.now):
+            self.out.reasons.add("unclear_time")
 
     # cues
 

@@ -14,6 +14,7 @@ from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
 
 COUNTS = ("present", "uncertain")
 GONE, STAYS = "gone", "stays"
+SIZES = ("more", "less", "modifier")
 
 
 def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[int]) -> bool:
@@ -88,7 +89,7 @@ def _told(clauses: Clauses, start: int, last: int, framed: list[Hit], now: bool)
                 gone = gone or unit.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
             elif unit.cue.assertion == "present" and unit.cue.scope == "none":
                 stays = stays or now
-        elif now and (item.kind in (AMOUNT, NUMBER) or (unit is not None and unit.role in ("more", "less", "modifier"))):
+        elif now and (item.kind in (AMOUNT, NUMBER) or (unit is not None and unit.role in SIZES)):
             stays = stays or not gone
     return _verdict(gone, stays)
 
