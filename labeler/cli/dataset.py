@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labeler.cli.base import CONTEXT, Failure, Group, load_labeler, one_line, rules_option, say, table
+from labeler.cli.dataset_base import answer, json_option, listing, opened, reasons_of, stepper, workspace_argument
+from labeler.cli.dataset_films import collect, images, views
 from labeler.cli.progress import Meter, Progress
 from labeler.schemes import POLICIES
 
@@ -19,10 +18,6 @@ if TYPE_CHECKING:
     from labeler.dataset.workspace import Workspace
 
 STDOUT = "-"
-SHOWN_REASONS = 12
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-workspace_argument = click.argument("workspace", metavar="WORKSPACE")
 
 
 @click.group(cls=Group, context_settings=CONTEXT)
@@ -35,6 +30,9 @@ def dataset() -> None:
     \b
     Example:
       vnlabel dataset reports work his_export/
+      vnlabel dataset collect work films/
+      vnlabel dataset views work
+      vnlabel dataset images work --size 1024
       vnlabel dataset match work
       vnlabel dataset labels work
       vnlabel dataset review work --out sheets
@@ -45,22 +43,8 @@ def dataset() -> None:
     """
 
 
-@contextmanager
-def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[Workspace]:
-    """The workspace; whatever is wrong with it or with the input ends the command with one line."""
-    from labeler.dataset.workspace import open_workspace
-    from labeler.io.sources import BadInput
-    from labeler.rules import RuleSetError
-
-    try:
-        with open_workspace(path, create=create, write=write) as workspace:
-            yield workspace
-    except BadInput as error:
-        raise Failure(str(error)) from None
-    except RuleSetError as error:
-        for problem in error.problems[:-1]:
-            say(str(problem))
-        raise Failure(str(error.problems[-1])) from None
+for stage in (collect, views, images):
+    dataset.add_command(stage)
 
 
 @dataset.command()
@@ -99,9 +83,9 @@ def reports(
         files = list(find_files(sources))
         meter = Meter(sum(path.stat().st_size for path, _ in files if path.is_file()))
         with Progress(meter, "reading") as progress:
-            account = read_reports(ws, files, mappings, services, progress.say, _stepper(meter, progress))
+            account = read_reports(ws, files, mappings, services, progress.say, stepper(meter, progress))
     counts = {name: account.counts[name] for name in ("sessions", "frontal", "lateral", "other", "kept", "repeated", "refused")}
-    _answer(
+    answer(
         as_json,
         {
             "files": {"read": account.read, "known": account.known, "refused": account.broken},
@@ -112,7 +96,7 @@ def reports(
             f"sessions  {counts['sessions']}",
             f"reports   {counts['frontal']} frontal: {counts['kept']} kept, {counts['repeated']} known already, "
             f"{counts['refused']} refused; left out: {counts['lateral']} lateral, {counts['other']} of other services",
-            *_reasons("refused", account.reasons), *_reasons("mended", account.mended),
+            *reasons_of("refused", account.reasons), *reasons_of("mended", account.mended),
         ],
     )  # fmt: skip
     return 2 if account.broken and not allow_refused else 0
@@ -150,9 +134,9 @@ def match(workspace: str, prefixes: tuple[str, ...], leading_zeros: bool | None,
             ids = PatientIds(prefixes or kept.prefixes, kept.leading_zeros if leading_zeros is None else leading_zeros)
         meter = Meter()
         with Progress(meter, "matching") as progress:
-            account = match_all(ws, ids, _stepper(meter, progress))
+            account = match_all(ws, ids, stepper(meter, progress))
     films = account.films
-    _answer(
+    answer(
         as_json,
         {
             "films": {name: films[name] for name in ("matched", "review", "unmatched")},
@@ -161,9 +145,9 @@ def match(workspace: str, prefixes: tuple[str, ...], leading_zeros: bool | None,
         },
         [
             f"films    {films['matched']} matched, {films['review']} to review, {films['unmatched']} unmatched",
-            *_reasons("films", account.reasons),
+            *reasons_of("films", account.reasons),
             f"reports  {sum(account.reports.values())} without a film",
-            *_reasons("reports", account.reports),
+            *reasons_of("reports", account.reports),
             *_not_applied(len(account.not_applied), workspace),
         ],
     )  # fmt: skip
@@ -191,7 +175,7 @@ def labels(workspace: str, rules: str | None, as_json: bool) -> int:
         labeler = load_labeler(rules)
         meter = Meter()
         with Progress(meter, "labelling") as progress:
-            account = label_all(ws, labeler, _stepper(meter, progress))
+            account = label_all(ws, labeler, stepper(meter, progress))
     counts = {
         "labelled": account.labelled, "kept": account.kept, "status": dict(sorted(account.statuses.items())),
         "method": dict(sorted(account.methods.items())), "conflicts": account.conflicts,
@@ -199,11 +183,11 @@ def labels(workspace: str, rules: str | None, as_json: bool) -> int:
     }  # fmt: skip
     lines = [
         f"reports  {account.labelled} labelled, {account.kept} kept from before",
-        f"         {_list(account.statuses)}; by {_list(account.methods)}",
+        f"         {listing(account.statuses)}; by {listing(account.methods)}",
         *([f"{account.conflicts} conflicts with decisions: vnlabel dataset list {workspace} conflicts"] if account.conflicts else []),
         *_not_applied(sum(account.not_applied.values()), workspace),
     ]  # fmt: skip
-    _answer(as_json, counts, lines)
+    answer(as_json, counts, lines)
     return 0
 
 
@@ -251,10 +235,10 @@ def _review_out(ws: Workspace, labeler: Any, out: str, kinds: tuple[str, ...], l
     except OSError as error:
         raise Failure(f"{out}: {error.strerror or error}") from None
     left = counts.pop("left", 0)
-    _answer(
+    answer(
         as_json,
         {"items": dict(counts), "left": left, "out": out},
-        [f"{sum(counts.values())} items in {out} ({_list(counts) or 'nothing to ask'})" + (f"; {left} more" if left else "")],
+        [f"{sum(counts.values())} items in {out} ({listing(counts) or 'nothing to ask'})" + (f"; {left} more" if left else "")],
     )
     return 0
 
@@ -280,7 +264,7 @@ def _review_in(ws: Workspace, labeler: Any, back: str, who: str, allow_refused: 
         label_all(ws, labeler, lambda more: None)
     for problem in account.problems:
         say(str(problem))
-    _answer(
+    answer(
         as_json,
         {
             "applied": account.applied, "known": account.known, "undecided": account.undecided,
@@ -324,10 +308,10 @@ def split(workspace: str, test: float | None, seed: int | None, again: bool, as_
             cells += [f"{n} ({n / total:.2%})" if total else str(n) for n in by[part]]
         rows.append([name, *cells])
     images = {part: sum(next(iter(counts.values()))[part]) for part in parts}
-    _answer(
+    answer(
         as_json,
         {"images": images, "classes": counts, "patients_dealt": new},
-        [*table(rows), "", f"images: {_list(images)}; {new} patients dealt now"],
+        [*table(rows), "", f"images: {listing(images)}; {new} patients dealt now"],
     )
     return 0
 
@@ -368,7 +352,7 @@ def quality(workspace: str, share: float, seed: int | None, as_json: bool) -> in
         {"round": r.round, "size": r.size, "population": r.population, "decided": r.decided, "errors": r.errors, "state": r.state}
         for r in rounds
     ]  # fmt: skip
-    _answer(as_json, {"rounds": shown, "drawn_now": new, "error_rate_at_most": bound}, lines)
+    answer(as_json, {"rounds": shown, "drawn_now": new, "error_rate_at_most": bound}, lines)
     return 0
 
 
@@ -396,16 +380,16 @@ def export(workspace: str, out: str, with_review: bool, uncertain: str, as_json:
         meter = Meter()
         try:
             with Progress(meter, "exporting") as progress:
-                meta = write(ws, Path(out), with_review=with_review, policy=uncertain, step=_stepper(meter, progress))
+                meta = write(ws, Path(out), with_review=with_review, policy=uncertain, step=stepper(meter, progress))
         except OSError as error:
             raise Failure(f"{error.filename or out}: {error.strerror or error}") from None
     counts = meta["counts"]
     left = {name.removeprefix("left_out_"): n for name, n in counts.items() if name.startswith("left_out_")}
     parts = {name.removeprefix("split_"): n for name, n in counts.items() if name.startswith("split_")}
-    _answer(
+    answer(
         as_json,
         {"out": out, **meta},
-        [f"{counts['images']} images in {out} ({_list(parts)})" + (f"; left out: {_list(left)}" if left else "")],
+        [f"{counts['images']} images in {out} ({listing(parts)})" + (f"; left out: {listing(left)}" if left else "")],
     )
     return 0
 
@@ -424,14 +408,16 @@ def status(workspace: str, as_json: bool) -> int:
 
     with opened(workspace, write=False) as ws:
         found = all_counts(ws)
-    _answer(as_json, found, _funnel(found))
+    answer(as_json, found, _funnel(found))
     return 0
 
 
 @dataset.command(name="list")
 @workspace_argument
 @click.argument(
-    "what", type=click.Choice(["studies", "reports", "pairs", "unmatched", "refused", "decisions", "conflicts"])
+    "what", type=click.Choice(
+        ["studies", "collected", "views", "images", "reports", "pairs", "unmatched", "refused", "decisions", "conflicts"]
+    )
 )
 @click.option("-o", "--output", default=STDOUT, metavar="FILE.csv", help="[default: standard output]")
 def list_(workspace: str, what: str, output: str) -> int:
@@ -455,35 +441,6 @@ def list_(workspace: str, what: str, output: str) -> int:
     return 0
 
 
-def _stepper(meter: Meter, progress: Progress) -> Callable[[int], None]:
-    def step(more: int) -> None:
-        meter.add(more)
-        progress.step()
-
-    return step
-
-
-def _answer(as_json: bool, found: dict[str, Any], lines: list[str]) -> None:
-    if as_json:
-        from labeler.io.writers import dump
-
-        click.echo(dump(found, indent=2))
-        return
-    for line in lines:
-        click.echo(line)
-
-
-def _list(counts: dict[str, int] | Counter[str]) -> str:
-    return ", ".join(f"{n} {name}" for name, n in counts.items())
-
-
-def _reasons(what: str, reasons: dict[str, int] | Counter[str]) -> list[str]:
-    """Reasons, the most frequent first, one a line."""
-    most = sorted(reasons.items(), key=lambda found: (-found[1], found[0]))
-    lines = [f"  {what}: {n} {name}" for name, n in most[:SHOWN_REASONS]]
-    return lines + ([f"  {what}: {len(most) - SHOWN_REASONS} more reasons"] if len(most) > SHOWN_REASONS else [])
-
-
 def _not_applied(number: int, workspace: str) -> list[str]:
     if not number:
         return []
@@ -493,20 +450,20 @@ def _not_applied(number: int, workspace: str) -> list[str]:
 def _funnel(found: dict[str, Any]) -> list[str]:
     his, pacs, pairs, made = found["his"], found["pacs"], found["match"], found["labels"]
     lines = [
-        f"HIS files           {his['files']:>9,}   refused {his['broken_files']:,}", *_reasons("refused", his["broken_by"]),
+        f"HIS files           {his['files']:>9,}   refused {his['broken_files']:,}", *reasons_of("refused", his["broken_by"]),
         f"sessions            {his['sessions']:>9,}",
         f"frontal reports     {his['reports']:>9,}   refused {his['refused']:,}; left out: {his['lateral_reports']:,} lateral, "
         f"{his['other_services']:,} of other services, {his['repeated_reports']:,} repeated",
-        *_reasons("refused", his["refused_by"]), *_reasons("mended", his["mended_files"]),
+        *reasons_of("refused", his["refused_by"]), *reasons_of("mended", his["mended_files"]),
         f"DICOM images        {pacs['images']:>9,}   of {pacs['studies']:,} studies; refused {pacs['refused']:,}",
-        *_reasons("refused", pacs["refused_by"]),
+        *reasons_of("refused", pacs["refused_by"]),
         f"PA films            {pacs['pa']:>9,}   not PA {pacs['not_pa']:,}, unknown {pacs['view_unknown']:,}",
         f"matched             {pairs['matched']:>9,}   to review {pairs['review']:,}, unmatched {pairs['unmatched_films']:,}; "
         f"reports without a film {pairs['unmatched_reports']:,}",
-        *_reasons("unmatched films", pairs["unmatched_films_by"]), *_reasons("unmatched reports", pairs["unmatched_reports_by"]),
-        f"labelled reports    {made['labelled']:>9,}   {_list(made['status'])}",
-        *_reasons("review", made["review_by"]), *_reasons("decisions", made["decisions"]), *_reasons("conflicts", made["conflicts"]),
-        f"patients in parts   {sum(found['split']['patients'].values()):>9,}   {_list(found['split']['patients'])}",
+        *reasons_of("unmatched films", pairs["unmatched_films_by"]), *reasons_of("unmatched reports", pairs["unmatched_reports_by"]),
+        f"labelled reports    {made['labelled']:>9,}   {listing(made['status'])}",
+        *reasons_of("review", made["review_by"]), *reasons_of("decisions", made["decisions"]), *reasons_of("conflicts", made["conflicts"]),
+        f"patients in parts   {sum(found['split']['patients'].values()):>9,}   {listing(found['split']['patients'])}",
     ]  # fmt: skip
     for r in found["quality"]["rounds"]:
         lines.append(f"quality round {r['round']:<5} {r['decided']:>9,}   of {r['size']:,} decided, {r['errors']:,} errors")

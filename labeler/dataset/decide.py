@@ -17,11 +17,10 @@ from labeler.dataset.review import (
     VERDICTS,
     candidates_digest,
     candidates_of,
-    film_key,
     report_facts,
     report_key,
 )  # fmt: skip
-from labeler.dataset.workspace import Workspace, decisions, items, labels
+from labeler.dataset.workspace import Workspace, decisions, film_key, items, labels
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED, Decisions
 from labeler.io.sources import BadInput, Delimited, Refused, missing_column
 

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, text
 from labeler import __version__
 from labeler.dataset.labels import to_label, verdicts_by_report
 from labeler.dataset.match import decisions_wait, patient_ids
-from labeler.dataset.review import film_key, report_key
-from labeler.dataset.workspace import Workspace, get, splits
+from labeler.dataset.review import report_key
+from labeler.dataset.workspace import Workspace, film_key, get, splits
 from labeler.io.sources import BadInput
 from labeler.io.writers import Outputs, dump, remove_leftovers, row
 from labeler.report import REVIEW

@@ -12,11 +12,9 @@ from sqlalchemy import Connection, text
 from labeler.dataset.labels import conflicts, verdicts_by_report
 from labeler.dataset.match import PA_THRESHOLD, codes, decided_films
 from labeler.dataset.quality import all_rounds, upper_bound
-from labeler.dataset.review import film_key, report_key
+from labeler.dataset.review import report_key
 from labeler.dataset.times import iso
-from labeler.dataset.workspace import Workspace, get
-
-LISTS = ("studies", "reports", "pairs", "unmatched", "refused", "decisions", "conflicts")
+from labeler.dataset.workspace import Workspace, film_key, get
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -123,8 +121,8 @@ _REPORT_FACTS = "s.session_id, r.service_id, r.report_time, r.nth, s.patient_id,
 def rows_of(workspace: Workspace, what: str) -> tuple[list[str], Iterator[list[str]]]:
     """(header, rows) of a list, with true identifiers; times as ISO 8601."""
     lists = {
-        "studies": _studies, "reports": _reports, "pairs": _pairs, "unmatched": _unmatched, "refused": _refused,
-        "decisions": _decisions, "conflicts": _conflicts,
+        "studies": _studies, "collected": _collected, "views": _views, "images": _images, "reports": _reports,
+        "pairs": _pairs, "unmatched": _unmatched, "refused": _refused, "decisions": _decisions, "conflicts": _conflicts,
     }  # fmt: skip
     return lists[what](workspace)
 
@@ -148,6 +146,38 @@ def _studies(workspace: Workspace) -> _List:
         [*(iso(value) if i == at else _text(value) for i, value in enumerate(found)), film_key(workspace, found.sop_uid)]
         for found in rows
     )
+
+
+def _collected(workspace: Workspace) -> _List:
+    rows = _select(
+        workspace,
+        """SELECT o.sop_uid, o.study_uid, a.day, o.state, o.origin, o.tries, o.error AS reason, s.path AS file, o.sha256
+             FROM objects o LEFT JOIN asked a ON a.study_uid = o.study_uid LEFT JOIN studies s ON s.sop_uid = o.sop_uid
+           UNION ALL SELECT coalesce(sop_uid, ''), '', NULL, 'aside', NULL, NULL, code, coalesce(kept, name), NULL FROM asides
+           ORDER BY 1, 4 DESC""",
+    )
+    header = ["sop_uid", "study_uid", "day", "state", "origin", "tries", "reason", "file", "sha256"]
+    return header, (list(map(_text, found)) for found in rows)
+
+
+def _views(workspace: Workspace) -> _List:
+    header = ["sop_uid", "view_probability", "view_source", "view_version", "view_reason"]
+    rows = _select(workspace, f"SELECT {', '.join(header)} FROM studies ORDER BY view_probability IS NOT NULL, sop_uid")
+    return header, (list(map(_text, found)) for found in rows)
+
+
+def _images(workspace: Workspace) -> _List:
+    header = [
+        "sop_uid", "image", "height", "width", "rows", "columns", "spacing", "spacing_source", "recipe", "options", "refused",
+    ]  # fmt: skip
+    rows = _select(
+        workspace,
+        """SELECT s.sop_uid, s.image, r.height, r.width, r."rows", r."columns", r.spacing, r.spacing_source, r.recipe,
+             r.options, s.refused
+           FROM studies s LEFT JOIN renderings r ON r.sop_uid = s.sop_uid AND s.image IS NOT NULL
+           WHERE s.image IS NOT NULL OR s.refused IS NOT NULL ORDER BY s.sop_uid""",
+    )
+    return header, (list(map(_text, found)) for found in rows)
 
 
 def _reports(workspace: Workspace) -> _List:
@@ -207,6 +237,7 @@ def _refused(workspace: Workspace) -> _List:
              FROM refused x JOIN sources f ON f.id = x.source
            UNION ALL SELECT path, NULL, 'file', NULL, NULL, code, message FROM sources WHERE state = 'refused'
            UNION ALL SELECT coalesce(path, sop_uid), NULL, 'film', NULL, NULL, refused, '' FROM studies WHERE refused IS NOT NULL
+           UNION ALL SELECT name, NULL, 'object', NULL, NULL, code, coalesce(sop_uid, '') FROM asides
            ORDER BY 1, 2""",
     )
     header = ["file", "line", "record", "session_id", "service_id", "reason", "message"]

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.times import SECOND
-from labeler.dataset.workspace import Workspace, items
+from labeler.dataset.workspace import Workspace, film_key, items
 from labeler.highlight import pieces
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED
 from labeler.io.writers import Outputs, remove_leftovers, row
@@ -71,11 +71,6 @@ def columns(classes: Iterable[str]) -> list[str]:
         "number", "item", "kind", "image_key", "report_key", HASH, "description", "candidates",
         *(PROPOSED + name for name in names), "uncertain", "reasons", "verdict", CORRECTED, *names, "match",
     ]  # fmt: skip
-
-
-def film_key(workspace: Workspace, sop_uid: str) -> str:
-    """The hash that stands for a film."""
-    return workspace.hash("image", sop_uid)
 
 
 def report_key(workspace: Workspace, session_id: str, service_id: str, report_time: int, nth: int) -> str:

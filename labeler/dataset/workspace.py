@@ -2,6 +2,8 @@
 
     WORKSPACE/workspace.db   all state; every stage writes it in transactions
     WORKSPACE/key            32 random bytes in hexadecimal, for the hashes that stand for identifiers outside
+    WORKSPACE/dicom/         DICOM files, as they came
+    WORKSPACE/images/        JPG files
 
 True identifiers and texts are in here: the folder is for its owner alone.  Times are whole microseconds since 1970 on
 the hospital's own clock (`times.py`).
@@ -40,7 +42,7 @@ from sqlalchemy.exc import DatabaseError
 
 from labeler.io.sources import BadInput
 
-VERSION = 1
+VERSION = 2
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"
 KEY_BYTES = 32
 HASH_DIGITS = 32
@@ -100,9 +102,46 @@ studies = Table(
     Column("time_source", Text),  # the attributes it came from, e.g. StudyDate+StudyTime
     Column("path", Text),  # the DICOM file, relative to the workspace
     Column("view_probability", Float),  # of PA; none where nothing could tell
-    Column("view_source", Text), Column("view_version", Text),
+    Column("view_source", Text), Column("view_version", Text), Column("view_reason", Text),
     Column("image", Text),  # the JPG, relative to the workspace
     Column("refused", Text),  # why there is no usable image
+)  # fmt: skip
+objects = Table(
+    "objects", metadata,  # every DICOM object that was found or is wanted
+    Column("sop_uid", Text, primary_key=True),
+    Column("study_uid", Text, nullable=False, index=True), Column("series_uid", Text, nullable=False),
+    Column("state", Text, nullable=False),  # wanted | done | failed
+    Column("tries", Integer, nullable=False, default=0), Column("error", Text),  # of the last try
+    Column("origin", Text),  # folder | dicomweb | node
+    Column("sha256", Text),  # of the data set, without the file's header
+    Column("pixels", Text, index=True),  # SHA-256 of the pixel data as encoded
+)  # fmt: skip
+asides = Table(
+    "asides", metadata,  # files that are no usable object, and objects that are not what their UID says
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False), Column("code", Text, nullable=False),
+    Column("sop_uid", Text), Column("kept", Text),  # where its bytes are, relative to the workspace
+    UniqueConstraint("name", "code"),
+)  # fmt: skip
+asked = Table(
+    "asked", metadata,  # studies that a PACS named
+    Column("study_uid", Text, primary_key=True),
+    Column("day", Text, nullable=False, index=True),
+    Column("expected", Integer, nullable=False),  # images of the wanted modalities, as the PACS counts them
+)  # fmt: skip
+renderings = Table(
+    "renderings", metadata,  # how each image was made
+    Column("sop_uid", ForeignKey("studies.sop_uid"), primary_key=True),
+    Column("options", Text, nullable=False),  # JSON: what was asked for
+    Column("recipe", Text, nullable=False),  # JSON: what was done, with all parameters
+    Column("rows", Integer, nullable=False), Column("columns", Integer, nullable=False),  # of the film
+    Column("height", Integer, nullable=False), Column("width", Integer, nullable=False),  # of the image
+    Column("spacing", Text), Column("spacing_source", Text),  # mm between the film's rows, columns; the attribute
+)  # fmt: skip
+releases = Table(
+    "releases", metadata,  # held films that a person let pass
+    Column("sop_uid", Text, primary_key=True),
+    Column("at", Text, nullable=False), Column("who", Text, nullable=False),
 )  # fmt: skip
 
 # which film belongs to which report
@@ -174,7 +213,7 @@ class Workspace:
         self._lock: int | None = None
         if not (self.path / DATABASE).is_file():
             if not create:
-                raise BadInput(f"{path}: no workspace; `vnlabel dataset reports {path} SOURCE` makes one")
+                raise BadInput(f"{path}: no workspace; `vnlabel dataset reports {path} SOURCE` or `collect {path} SOURCE` makes one")
             _make_folder(self.path)
         if write:
             self._take_lock()
@@ -242,6 +281,11 @@ class Workspace:
 
     def __exit__(self, *what: object) -> None:
         self.close()
+
+
+def film_key(workspace: Workspace, sop_uid: str) -> str:
+    """The hash that stands for a film."""
+    return workspace.hash("image", sop_uid)
 
 
 def put(db: Connection, name: str, value: Any) -> None:

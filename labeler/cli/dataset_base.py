@@ -1,0 +1,72 @@
+"""What the commands of `vnlabel dataset` share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labeler.cli.base import Failure, say
+from labeler.cli.progress import Meter, Progress
+
+if TYPE_CHECKING:
+    from labeler.dataset.workspace import Workspace
+
+SHOWN_REASONS = 12
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+workspace_argument = click.argument("workspace", metavar="WORKSPACE")
+
+
+@contextmanager
+def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[Workspace]:
+    """The workspace; whatever is wrong with it or with the input ends the command with one line."""
+    from labeler.dataset.workspace import open_workspace
+    from labeler.io.sources import BadInput
+    from labeler.rules import RuleSetError
+
+    try:
+        with open_workspace(path, create=create, write=write) as workspace:
+            yield workspace
+    except BadInput as error:
+        raise Failure(str(error)) from None
+    except RuleSetError as error:
+        for problem in error.problems[:-1]:
+            say(str(problem))
+        raise Failure(str(error.problems[-1])) from None
+
+
+def stepper(meter: Meter, progress: Progress) -> Callable[[int], None]:
+    """What a stage calls with the amount it has done."""
+
+    def step(more: int) -> None:
+        meter.add(more)
+        progress.step()
+
+    return step
+
+
+def answer(as_json: bool, found: dict[str, Any], lines: list[str]) -> None:
+    """Print a result as lines, or as JSON."""
+    if as_json:
+        from labeler.io.writers import dump
+
+        click.echo(dump(found, indent=2))
+        return
+    for line in lines:
+        click.echo(line)
+
+
+def listing(counts: dict[str, int] | Counter[str]) -> str:
+    """Counts in one line."""
+    return ", ".join(f"{n} {name}" for name, n in counts.items())
+
+
+def reasons_of(what: str, reasons: dict[str, int] | Counter[str]) -> list[str]:
+    """Reasons, the most frequent first, one a line."""
+    most = sorted(reasons.items(), key=lambda found: (-found[1], found[0]))
+    lines = [f"  {what}: {n} {name}" for name, n in most[:SHOWN_REASONS]]
+    return lines + ([f"  {what}: {len(most) - SHOWN_REASONS} more reasons"] if len(most) > SHOWN_REASONS else [])
