@@ -24,7 +24,7 @@ from tests.vision.dicoms import dicom
 from tests.vision.drawn import draw_film
 from vision.cli import main
 from vision.views.changes import Strength, vary
-from vision.views.classifier import Classifier
+from vision.views.classifier import SHIPPED, Classifier
 
 Command = Callable[..., Result]
 ROOT = Path(__file__).parents[2]
@@ -235,3 +235,25 @@ def test_changes_keep_what_a_film_is_and_follow_the_seed() -> None:
     assert like.all()
     for film, changed in zip(films, plain, strict=True):  # mirrored at most
         assert min(float((changed - side).abs().max()) for side in (film, film.flip(-1))) < 1e-3
+
+
+def test_the_shipped_classifier() -> None:
+    """Found by its path alone, in the form that is agreed, and about a megabyte."""
+    classifier = Classifier(SHIPPED)
+    assert SHIPPED == ROOT / "vision" / "pa.onnx"
+    assert SHIPPED.stat().st_size < 1.5e6
+    found = classifier(np.zeros((3, classifier.size, classifier.size), dtype=np.uint8))
+    assert found.shape == (3,)
+    assert (found < 0.5).all()  # an empty film is no chest
+
+
+def test_the_shipped_classifier_on_real_films(vnvision: Command, shared: Path) -> None:
+    """What the README says of it holds: all test films that may be used, and NIH's alone."""
+    cxr = shared / "cxr"
+    done = vnvision("views", "evaluate", "--labels", cxr / "manifest.csv", "--images", cxr, "--split", "test",
+                    "--leave-out", "licence=NC", "--by", "source", "--json")  # fmt: skip
+    assert done.code == 0, done.err
+    groups = {g["group"]: g for g in json.loads(done.out)["groups"]}
+    assert groups["all"]["auc"]["value"] >= 0.985
+    assert groups["source nih_chestxray14"]["auc"]["value"] >= 0.995
+    assert groups["source mednist"]["specificity"]["value"] >= 0.95
