@@ -106,7 +106,7 @@ def reports(
 @workspace_argument
 @click.option(
     "--patient-prefix", "prefixes", multiple=True, metavar="TEXT",
-    help="Letters before patient ids that one of the systems adds, such as BN; may be given several times.",
+    help="Letters before patient ids that one of the systems adds, such as BN; may be given several times; '' for none.",
 )  # fmt: skip
 @click.option(
     "--leading-zeros/--no-leading-zeros", default=None, help="Whether leading zeros of patient ids count. [default: no]"
@@ -131,7 +131,8 @@ def match(workspace: str, prefixes: tuple[str, ...], leading_zeros: bool | None,
         if prefixes or leading_zeros is not None:
             with ws.engine.begin() as db:
                 kept = patient_ids(db)
-            ids = PatientIds(prefixes or kept.prefixes, kept.leading_zeros if leading_zeros is None else leading_zeros)
+            given = tuple(prefix for prefix in prefixes if prefix)
+            ids = PatientIds(given if prefixes else kept.prefixes, kept.leading_zeros if leading_zeros is None else leading_zeros)
         meter = Meter()
         with Progress(meter, "matching") as progress:
             account = match_all(ws, ids, stepper(meter, progress))

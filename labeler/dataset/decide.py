@@ -5,21 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
-from labeler.dataset.match import patient_ids
-from labeler.dataset.review import (
-    NONE,
-    VERDICTS,
-    candidates_digest,
-    candidates_of,
-    report_facts,
-    report_key,
-)  # fmt: skip
+from labeler.dataset.review import NONE, VERDICTS, Candidate, Desk, candidates_digest
 from labeler.dataset.workspace import Workspace, decisions, film_key, items, labels
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED, Decisions
 from labeler.io.sources import BadInput, Delimited, Refused, missing_column
@@ -95,7 +86,7 @@ class _Reader:
 
     def __init__(self, workspace: Workspace, db: Connection, path: str, classes: tuple[str, ...]) -> None:
         self._workspace, self._db, self._path, self._classes = workspace, db, path, classes
-        self._ids = patient_ids(db)
+        self._desk = Desk(workspace, db)
         self._seen: set[str] = set()
 
     def decisions_of(self, line: int, given: dict[str, str]) -> list[dict[str, Any]]:
@@ -118,7 +109,7 @@ class _Reader:
         films = self._films(item, given)
         if item.kind == "match":
             return self._of_film(item, verdict, given, films)
-        facts = report_facts(self._workspace, self._db, item.report)
+        facts = self._desk.report(item.report)
         if facts is None or facts.text_hash != given[HASH].strip().lower():
             raise _Bad("changed_text", "the report's text has changed since it was reviewed")
         if verdict in ("match", "image"):
@@ -152,7 +143,7 @@ class _Reader:
     def _of_film(self, item: Row[Any], verdict: str, given: dict[str, str], films: list[str]) -> list[dict[str, Any]]:
         """Another report, none, or exclusion, for each film."""
         if item.kind == "match":
-            now = candidates_digest(candidates_of(self._workspace, self._db, item.sop_uid))
+            now = candidates_digest(self._desk.fitting(item.sop_uid))
             if verdict in ("ok", "labels"):
                 raise _Bad("no_report_chosen", f"say which report: verdict match, and its key or {NONE} in match")
             settled = self._db.execute(
@@ -179,26 +170,15 @@ class _Reader:
                 out.append({**base, "after": json.dumps({"report": None})})
                 continue
             target = self._report_of_patient(film, chosen)
-            out.append({**base, "text_hash": target.text_hash, "after": json.dumps({"report": target.id})})
+            out.append({**base, "text_hash": target.text_hash, "after": json.dumps({"report": target.report})})
         return out
 
-    def _report_of_patient(self, film: str, key: str) -> Row[Any]:
-        owner = self._db.execute(text("SELECT patient_id FROM studies WHERE sop_uid = :film"), {"film": film}).scalar()
-        for found in self._by_patient.get(self._ids.key(owner), ()):
-            if key == report_key(self._workspace, found.session_id, found.service_id, found.report_time, found.nth):
+    def _report_of_patient(self, film: str, key: str) -> Candidate:
+        for report in self._desk.of_patient(film):
+            found = self._desk.report(report)
+            if found is not None and found.key == key:
                 return found
         raise _Bad("unknown_report", f"match names no report of this patient; copy a key from the sheet, or write {NONE}")
-
-    @cached_property
-    def _by_patient(self) -> dict[str | None, list[Row[Any]]]:
-        rows = self._db.execute(
-            text("""SELECT s.patient_id, r.id, r.text_hash, s.session_id, r.service_id, r.report_time, r.nth
-                    FROM reports r JOIN sessions s ON s.id = r.session""")
-        )
-        out: dict[str | None, list[Row[Any]]] = {}
-        for found in rows:
-            out.setdefault(self._ids.key(found.patient_id), []).append(found)
-        return out
 
     def _before(self, report: int) -> dict[str, Any]:
         found = self._db.execute(labels.select().where(labels.c.report == report)).first()

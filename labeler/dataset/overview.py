@@ -244,22 +244,36 @@ def _refused(workspace: Workspace) -> _List:
     return header, (list(map(_text, found)) for found in rows)
 
 
+_WHOSE = """LEFT JOIN reports r ON r.id = d.report LEFT JOIN sessions s ON s.id = r.session"""
+
+
 def _decisions(workspace: Workspace) -> _List:
-    names = ["id", "at", "who", "item", "verdict", "sop_uid", "report", "before", "after"]
-    rows = _select(workspace, f"SELECT {', '.join(names)} FROM decisions ORDER BY id")
-    return names, (list(map(_text, found)) for found in rows)
+    rows = _select(
+        workspace,
+        f"""SELECT d.id, d.at, d.who, d.item, d.verdict, d.sop_uid, s.session_id, r.service_id, r.report_time, d.before,
+            d.after FROM decisions d {_WHOSE} ORDER BY d.id""",
+    )
+    header = [
+        "id", "at", "who", "item", "verdict", "sop_uid", "session_id", "service_id", "report_time", "before", "after",
+    ]  # fmt: skip
+    return header, ([*map(_text, f[:8]), iso(f.report_time), f.before, f.after] for f in rows)
 
 
 def _conflicts(workspace: Workspace) -> _List:
+    """Decisions that the labeler now speaks against, or that are not applied."""
     with workspace.engine.connect() as db:
-        found = conflicts(db, verdicts_by_report(db))
-        stale = decided_films(db)[1]
-    header = ["decision", "report", "reason", "machine", "decided"]
-    rows = [
-        [str(f["decision"]), str(f["report"]), f["code"], json.dumps(f["machine"]), json.dumps(f["final"])] for f in found
-    ]
-    rows += [[str(number), "", code, "", ""] for number, code in stale.items()]
-    return header, iter(rows)
+        said = {found["decision"]: found for found in conflicts(db, verdicts_by_report(db))}
+        reasons = {**{number: found["code"] for number, found in said.items()}, **decided_films(db)[1]}
+        query = f"SELECT d.id, d.sop_uid, s.session_id, r.service_id, r.report_time FROM decisions d {_WHOSE} ORDER BY d.id"
+        whose = [found for found in db.execute(text(query)) if found.id in reasons]
+    header = ["decision", "sop_uid", "session_id", "service_id", "report_time", "reason", "machine", "decided"]
+    return header, (
+        [
+            str(f.id), _text(f.sop_uid), _text(f.session_id), _text(f.service_id), iso(f.report_time), reasons[f.id],
+            *(json.dumps(said[f.id][name]) if f.id in said else "" for name in ("machine", "final")),
+        ]
+        for f in whose
+    )  # fmt: skip
 
 
 def _text(value: object) -> str:

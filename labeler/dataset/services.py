@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from labeler.io.sources import BadInput
 from labeler.rules import RuleSet
 from labeler.text import skeleton
 
@@ -13,10 +14,15 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 
 class Services:
-    """The report service codes of a rule set: exact ones, and prefixes that end in `.*`."""
+    """The report service codes of a rule set: exact ones, and prefixes that end in `.*`.
+
+    Raises BadInput when there is no frontal one.
+    """
 
     def __init__(self, rules: RuleSet) -> None:
         entries = [located.entry for located in rules.all("services")]
+        if not any(entry.view == "frontal" for entry in entries):
+            raise BadInput(f"{rules.path}: lists no frontal service; add one under services, or extend builtin")
         self._exact = {entry.code: entry.view for entry in entries if not entry.code.endswith(".*")}
         prefixes = [(entry.code[:-1], entry.view) for entry in entries if entry.code.endswith(".*")]
         self._prefixes = sorted(prefixes, key=lambda prefix: -len(prefix[0]))  # the longest speaks first

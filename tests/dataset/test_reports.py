@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from labeler.dataset.encodings import _TCVN3, _VNI_TABLE
+from tests.cli.helpers import SMALL
 from tests.dataset.hospital import (
     EFFUSION,
     NORMAL,
@@ -99,6 +100,12 @@ def test_only_frontal_chest_services_are_kept(here: Path) -> None:
     found = answer("reports", "work", "his.xml")
     assert (found["frontal"], found["kept"], found["lateral"], found["other"]) == (2, 2, 2, 3)
     assert answer("status", "work")["his"]["lateral_reports"] == 2
+
+
+def test_a_rule_set_without_frontal_services_is_told(here: Path) -> None:
+    Path("his.xml").write_text(paper(ONE))
+    result = done("reports", "work", "his.xml", "--rules", SMALL, status=2)
+    assert "lists no frontal service" in result.stderr
 
 
 @pytest.mark.parametrize(
