@@ -49,6 +49,7 @@ class Stopped(BaseException):
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        self.left = "nothing was written"
 
 
 class PipeClosed(BaseException):
@@ -80,7 +81,7 @@ class Group(click.Group):
             say(one_line(error.format_message()))
             sys.exit(error.exit_code)
         except Stopped as stop:
-            say("stopped; nothing was written")
+            say(f"stopped; {stop.left}")
             sys.exit(128 + stop.number)
         except (BrokenPipeError, PipeClosed):
             _forget_stdout()

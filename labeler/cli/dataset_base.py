@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, say
+from labeler.cli.base import Failure, Stopped, one_line, say
 from labeler.cli.progress import Meter, Progress
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ workspace_argument = click.argument("workspace", metavar="WORKSPACE")
 @contextmanager
 def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[Workspace]:
     """The workspace; whatever is wrong with it or with the input ends the command with one line."""
+    from sqlalchemy.exc import DBAPIError
+
     from labeler.dataset.workspace import open_workspace
     from labeler.io.sources import BadInput
     from labeler.rules import RuleSetError
@@ -31,6 +34,12 @@ def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[W
     try:
         with open_workspace(path, create=create, write=write) as workspace:
             yield workspace
+    except (Stopped, KeyboardInterrupt) as stop:
+        stopped = stop if isinstance(stop, Stopped) else Stopped(signal.SIGINT)
+        stopped.left = "what was done is kept: run it again to go on"
+        raise stopped from None
+    except DBAPIError as error:  # a full disk, a broken file; never with the statement, which may hold texts
+        raise Failure(one_line(f"{path}: the workspace cannot be used: {error.orig}")) from None
     except BadInput as error:
         raise Failure(str(error)) from None
     except RuleSetError as error:

@@ -28,7 +28,8 @@ MAX_DEPTH = 200  # elements in one another
 MAX_SILENCE = 64 << 20  # characters without any event: one tag that does not end
 MAX_FIELD = 4_000_000  # characters kept of a field, more than any text may have
 MAX_PART = 64_000_000  # characters of an embedded document
-MAX_HELD = 100_000_000  # characters of reports that wait for the end of their session
+MAX_HELD = 100_000_000  # characters of reports that wait for the end of their session or embedded document
+RECORD = 400  # characters that a record costs beside its fields
 CODECS = {"ascii": "utf-8"}
 
 _UNFIT = re.compile(
@@ -264,7 +265,7 @@ class _Handler:
         record = self._open
         if self._field is not None:
             assert record is not None
-            if record.kind == "part" and not "".join(self._text).strip():
+            if record.kind == "part" and self._length < 1000 and not "".join(self._text).strip():
                 self._end_field()  # an embedded document that is not text: its elements are read in place
             else:
                 self._add_text(f"<{name}>")
@@ -333,7 +334,7 @@ class _Handler:
         done = Record(record.kind, record.fields, record.line)
         session = next((r for r in reversed(self._stack) if r.kind == "session"), None)
         if session is not None and record.kind != "session":
-            self._held += sum(map(len, record.fields.values()))
+            self._held += RECORD + sum(map(len, record.fields.values()))
             if self._held > MAX_HELD:
                 raise self.broken("session_too_large", f"a session of more than {MAX_HELD // 1_000_000} MB")
             session.held.append(done)
@@ -350,10 +351,19 @@ class _Handler:
         if not content or (kind and self._wanted_parts and kind not in self._wanted_parts):
             return
         found: list[Record] = []
+        size = 0
+
+        def keep(one: Record) -> None:
+            nonlocal size
+            size += RECORD + sum(map(len, one.fields.values()))
+            if size > MAX_HELD:
+                raise BrokenXml("too_large", 1, 1, f"more than {MAX_HELD // 1_000_000} MB of records")
+            found.append(one)
+
         try:
             if self._inner_line is not None:
                 raise BrokenXml("nested_part", 1, 1, "an embedded document in an embedded one")
-            inner = _Handler(self._mappings, found.append, self._mended, inner_line=record.line)
+            inner = _Handler(self._mappings, keep, self._mended, inner_line=record.line)
             _parse(_embedded_text(content), inner, self._mended)
         except BrokenXml as error:
             where = {"code": f"part_{error.code}", "kind": kind}

@@ -46,6 +46,7 @@ VERSION = 2
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"
 KEY_BYTES = 32
 HASH_DIGITS = 32
+CACHE = 8_192  # KiB of pages in memory
 
 metadata = MetaData()
 
@@ -345,7 +346,7 @@ def _fingerprint(key: str) -> str:
 
 def _configure(connection: sqlite3.Connection, record: object) -> None:
     connection.isolation_level = None  # transactions are SQLAlchemy's, savepoints included
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=FILE", "cache_size=-65536"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=FILE", f"cache_size=-{CACHE}"):
         connection.execute(f"PRAGMA {pragma}")
 
 

@@ -7,7 +7,9 @@ import os
 import shutil
 import signal
 import sqlite3
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,35 @@ def test_killed_and_run_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert data_set() == expected_data
     assert Path("work/key").stat().st_mode & 0o777 == 0o600
     assert not [path for folder in ("data", "sheets") for path in Path(folder).rglob(".*")]
+
+
+def test_an_interrupted_stage_says_that_it_goes_on(here: Path) -> None:
+    from tests.cli.helpers import start
+
+    sessions = [Session(f"S{i}", f"P{i}") for i in range(30_000)]
+    Path("his.xml").write_text(paper(*sessions))
+    process = start("dataset", "reports", "work", "his.xml", "--rules", RULES)
+    while not Path("work/workspace.db").exists():
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, b"stopped; what was done is kept: run it again to go on\n")
+    assert not killed(["reports", "work", "his.xml", "--rules", str(RULES)], None)
+
+
+def test_a_full_disk_is_one_line(here: Path) -> None:
+    Path("his.xml").write_text(paper(*[Session(f"S{i}", reports=[Report("x" * 5000)]) for i in range(900)]))
+    code = (
+        "import resource, signal, sys\nfrom labeler.cli import cli\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))\ncli.main(sys.argv[1:])"
+    )
+    command = [sys.executable, "-c", code, "dataset", "reports", "work", "his.xml", "--rules", str(RULES)]
+    done_ = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done_.returncode == 2
+    assert done_.stderr.startswith("work: the workspace cannot be used: ")
+    assert done_.stderr.count("\n") == 1 and "xxx" not in done_.stderr
 
 
 def test_a_workspace_in_use_is_left_alone(here: Path) -> None:

@@ -287,6 +287,22 @@ def test_a_broken_part_spoils_only_itself(here: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("inside", "code"),
+    [("<REPORT/>" * 300_000, "session_too_large"), ("<X>a</X>" * 100_000 + "b" * 1000, None)],
+)
+def test_a_session_of_countless_elements(here: Path, inside: str, code: str | None) -> None:
+    Path("his.xml").write_text(paper(ONE).replace("<REPORTS>", f"<REPORTS>{inside}"))
+    found = answer("reports", "work", "his.xml", status=2 if code else 0)
+    assert found["reasons"] == ({code: 1} if code else {})
+
+
+def test_countless_elements_in_an_embedded_document_are_read_in_time(here: Path) -> None:
+    part = f"<FILEHOSO><LOAIHOSO>XML1</LOAIHOSO><NOIDUNGFILE>{'x' * 2000}{'<b>xyz</b>' * 200_000}</NOIDUNGFILE></FILEHOSO>"
+    Path("his.xml").write_text(insurance(ONE, also=part))
+    assert answer("reports", "work", "his.xml")["reasons"] == {"part_not_base64": 1}
+
+
 def test_a_large_embedded_document_is_read(here: Path) -> None:
     s = Session(reports=[Report("x" * 900_000 + str(i)) for i in range(20)])
     assert len(read(insurance(s))) == 20
