@@ -1,8 +1,8 @@
 """Stage `reports`: XML of the hospital information system to sessions and frontal chest reports.
 
 A file is read in one transaction: all of it counts or, when it is broken, none.  What was read is known by its bytes,
-so that every file is read once however it is named.  The records of a file are staged in temporary tables and joined
-there by session, in whatever order its parts stand.
+so that every file is read once however it is named, and again when the mapping or the service codes have changed.  The
+records of a file are staged in temporary tables and joined there by session, in whatever order its parts stand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, insert, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.encodings import REMEMBERED, Examined, Undecodable, examine, readable
@@ -25,7 +25,7 @@ from labeler.dataset.mapping import Mapping
 from labeler.dataset.records import BrokenXml, Record, read_records
 from labeler.dataset.services import Services
 from labeler.dataset.times import micros, parse_time
-from labeler.dataset.workspace import Workspace, sources
+from labeler.dataset.workspace import Workspace, refused, sources
 from labeler.io.decisions import text_hash
 from labeler.io.lines import MAX_TEXT
 from labeler.io.sources import BadInput
@@ -34,6 +34,7 @@ from labeler.text import canonical, normalize
 SUFFIX = ".xml"
 COMMIT_EVERY = 1.0  # seconds; what is not committed is read again after a kill
 STAGED = 2000  # rows written at once
+MAX_REMEMBERED = 2000  # characters of a description that is remembered
 MAX_NAME = 1000  # characters of a service's name that are looked at
 CONCLUSION = "Kết luận:"
 
@@ -149,6 +150,8 @@ def read_reports(
 ) -> Account:  # fmt: skip
     """Read HIS exports into a workspace; `tell` gets a line for each broken file, `step` the bytes read."""
     account = Account()
+    told = "\n".join([*(mapping.model_dump_json() for mapping in mappings), repr(services.codes)])
+    reader = hashlib.sha256(told.encode()).hexdigest()[:16]
     with workspace.engine.connect() as db:
         _staging.create_all(db)
         for statement in _INDEXES:
@@ -156,7 +159,7 @@ def read_reports(
         db.commit()
         last = time.monotonic()
         for path, shown in files:
-            size = _read_file(db, path, shown, mappings, services, account, tell)
+            size = _read_file(db, path, shown, mappings, services, reader, account, tell)
             step(size)
             if time.monotonic() - last > COMMIT_EVERY:
                 db.commit()
@@ -166,7 +169,7 @@ def read_reports(
 
 
 def _read_file(
-    db: Connection, path: Path, shown: str, mappings: list[Mapping], services: Services, account: Account,
+    db: Connection, path: Path, shown: str, mappings: list[Mapping], services: Services, reader: str, account: Account,
     tell: Callable[[str], None],
 ) -> int:  # fmt: skip
     """Read one file, unless it is known; returns its size."""
@@ -188,14 +191,18 @@ def _read_file(
         refuse(error.sha256, "undecodable", "", f"byte {error.offset}: {error}")
         return 0
     known = db.execute(sources.select().where(sources.c.sha256 == found.sha256)).first()
-    if known is not None and known.state == "done":
+    if known is not None and known.state == "done" and known.reader == reader:
         account.known += 1
         return found.size
     db.execute(sources.delete().where(sources.c.path == str(path), sources.c.state == "refused"))  # mended since
     savepoint = db.begin_nested()
     try:
-        row = {"sha256": found.sha256, "path": str(path), "encoding": found.encoding, "state": "done"}
-        source = db.execute(insert(sources).values(row)).inserted_primary_key[0]  # type: ignore[index]
+        row = {"path": str(path), "encoding": found.encoding, "state": "done", "reader": reader}
+        row_of = upsert(sources).values(sha256=found.sha256, **row)
+        source = db.execute(
+            row_of.on_conflict_do_update(index_elements=["sha256"], set_=row).returning(sources.c.id)
+        ).scalar_one()
+        db.execute(refused.delete().where(refused.c.source == source))
         counts, mended = _store(db, source, path, found, mappings, services)
     except BrokenXml as error:
         savepoint.rollback()
@@ -314,15 +321,15 @@ class _Stage:
         self.counts["frontal"] += 1
         moment, code = _moment(fields, "report_time")
         session_id = fields.get("session_id", "").strip()
-        said, legacy = _description(fields), None
         flaw = _flawed(fields)
-        if "too_long" in fields or len(said) > MAX_TEXT:
-            said, flaw = "", "too_long"
-        else:
-            said, legacy = readable(said)
+        description = _description(fields)
+        if "too_long" in fields or len(description) > MAX_TEXT:
+            description = ""
+            flaw = "too_long"
+        said, legacy, digest, alike = (_told if len(description) < MAX_REMEMBERED else _told.__wrapped__)(description)
         if legacy is not None:
             self.mended[f"font_{legacy}"] += 1
-        if len(said.encode("utf-8", "surrogatepass")) > MAX_TEXT:
+        if len(said) > MAX_TEXT // 4 and len(said.encode("utf-8", "surrogatepass")) > MAX_TEXT:
             said, flaw = "", "too_long"
         if not service_id:
             flaw = flaw or "missing_service_id"
@@ -330,8 +337,15 @@ class _Stage:
             flaw = flaw or "missing_session_id"
         elif not self._of.fits(readable(fields.get("service_name", "")[:MAX_NAME])[0]):
             flaw = flaw or "service_name_differs"
-        row = (record.line, session_id or None, service_id or None, moment, said, text_hash(said), same(said), flaw or code)
+        row = (record.line, session_id or None, service_id or None, moment, said, digest, alike, flaw or code)
         self._add("staged_reports", row)
+
+
+@lru_cache(maxsize=16_384)  # descriptions repeat: one in six was new in the paper's hospital
+def _told(description: str) -> tuple[str, str | None, str, str]:
+    """A description as text, the legacy font it was in, its hash, and a hash of what it says."""
+    said, legacy = readable(description)
+    return said, legacy, text_hash(said), same(said)
 
 
 def same(description: str) -> str:

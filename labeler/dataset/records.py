@@ -32,10 +32,8 @@ MAX_HELD = 100_000_000  # characters of reports that wait for the end of their s
 RECORD = 400  # characters that a record costs beside its fields
 CODECS = {"ascii": "utf-8"}
 
-_UNFIT = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|&(?!(?:amp|lt|gt|quot|apos);)(?:#(\d{1,7}|x[0-9A-Fa-f]{1,6});)?"
-)
-_UNFIT_LITERAL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]|((?!))")
+_REFERENCE = re.compile(r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(\d{1,7}|x[0-9A-Fa-f]{1,6});)?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 _SPACE = " \t\r\n\0\ufeff"
 
@@ -98,17 +96,24 @@ def _mend(texts: Iterable[str], mended: Counter[str]) -> Iterator[str]:
     started = literal = False  # literal: in a CDATA section, where & is a letter
     rest = ""
 
-    def replace(match: re.Match[str]) -> str:
+    def reference(match: re.Match[str]) -> str:
         if match[1] is not None:
             number = int(match[1][1:], 16) if match[1][0] == "x" else int(match[1])
             legal = number in (9, 10, 13) or 32 <= number <= 0xD7FF or 0xE000 <= number <= 0xFFFD
             if legal or 0x10000 <= number <= 0x10FFFF:
                 return match[0]
-        elif match[0] == "&":
-            mended["bare_ampersand"] += 1
-            return "&amp;"
-        mended["control_character"] += 1
-        return " "
+            mended["control_character"] += 1
+            return " "
+        mended["bare_ampersand"] += 1
+        return "&amp;"
+
+    def fit(text: str) -> str:
+        if not literal and "&" in text:
+            text = _REFERENCE.sub(reference, text)
+        if _CONTROL.search(text) is not None:
+            text, times = _CONTROL.subn(" ", text)
+            mended["control_character"] += times
+        return text
 
     for text in texts:
         text, rest = rest + text, ""
@@ -130,15 +135,11 @@ def _mend(texts: Iterable[str], mended: Counter[str]) -> Iterator[str]:
                 piece, rest, text = text[:cut], text[cut:], ""
             else:
                 piece, text = text[: at + 3], text[at + 3 :]
-            out.append(_fit(piece, _UNFIT_LITERAL if literal else _UNFIT, replace))
+            out.append(fit(piece))
             literal = literal if at < 0 else not literal
         yield "".join(out)
     if rest:
-        yield _fit(rest, _UNFIT_LITERAL if literal else _UNFIT, replace)
-
-
-def _fit(text: str, unfit: re.Pattern[str], replace: Callable[[re.Match[str]], str]) -> str:
-    return text if unfit.search(text) is None else unfit.sub(replace, text)
+        yield fit(rest)
 
 
 def _safe_end(text: str, literal: bool) -> int:

@@ -23,6 +23,7 @@ class Services:
         entries = [located.entry for located in rules.all("services")]
         if not any(entry.view == "frontal" for entry in entries):
             raise BadInput(f"{rules.path}: lists no frontal service; add one under services, or extend builtin")
+        self.codes = tuple(sorted((entry.code, entry.view) for entry in entries))
         self._exact = {entry.code: entry.view for entry in entries if not entry.code.endswith(".*")}
         prefixes = [(entry.code[:-1], entry.view) for entry in entries if entry.code.endswith(".*")]
         self._prefixes = sorted(prefixes, key=lambda prefix: -len(prefix[0]))  # the longest speaks first

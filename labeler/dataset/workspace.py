@@ -44,6 +44,7 @@ from labeler.io.sources import BadInput
 
 VERSION = 2
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"
+PART = ".key.part"
 KEY_BYTES = 32
 HASH_DIGITS = 32
 CACHE = 8_192  # KiB of pages in memory
@@ -60,6 +61,7 @@ sources = Table(
     Column("path", Text, nullable=False),
     Column("state", Text, nullable=False),  # done | refused
     Column("code", Text), Column("message", Text),  # why it was refused
+    Column("reader", Text),  # hash of the mapping and service codes that it was read with
     Column("encoding", Text), Column("mended", Text),  # as found, and codes of what was mended, with ;
     *(Column(name, Integer, nullable=False, default=0)
       for name in ("sessions", "frontal", "lateral", "other", "kept", "repeated", "refused")),
@@ -216,6 +218,7 @@ class Workspace:
             if not create:
                 raise BadInput(f"{path}: no workspace; `vnlabel dataset reports {path} SOURCE` or `collect {path} SOURCE` makes one")
             _make_folder(self.path)
+        (self.path / DATABASE).touch(mode=0o600)
         if write:
             self._take_lock()
         self.engine = create_engine(f"sqlite:///{self.path / DATABASE}")
@@ -225,13 +228,18 @@ class Workspace:
             self._set_up(create)
             self.key = self._key()
         except DatabaseError as error:
+            self.close()
             raise BadInput(f"{path}: {DATABASE} cannot be read as a workspace: {error.orig}") from None
+        except BaseException:
+            self.close()
+            raise
 
     def _take_lock(self) -> None:
         self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
+            os.close(self._lock)
             raise BadInput(f"{self.path}: another command is at work in this workspace; wait for its end") from None
 
     def _set_up(self, create: bool) -> None:
@@ -315,7 +323,7 @@ def _make_folder(path: Path) -> None:
     if path.exists():
         if not path.is_dir():
             raise BadInput(f"{path}: is a file; a workspace is a folder")
-        strange = [child.name for child in path.iterdir() if child.name not in (KEY, LOCK)]
+        strange = [child.name for child in path.iterdir() if child.name not in (KEY, LOCK, PART)]
         if strange:
             raise BadInput(f"{path}: holds other files; a workspace is made in a new or empty folder")
         path.chmod(0o700)
@@ -330,7 +338,7 @@ def _write_key(file: Path) -> None:
     """Written beside and moved, so that a key is whole or not there; one from a start that was killed is kept."""
     if file.exists():
         return
-    temporary = file.with_name(f".{file.name}.part")
+    temporary = file.with_name(PART)
     temporary.unlink(missing_ok=True)
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w") as out:

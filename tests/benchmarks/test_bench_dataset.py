@@ -80,7 +80,7 @@ def measure(code: str, argument: Path) -> tuple[float, float, Any]:
 
 
 def write_xml(path: Path, size: int) -> int:
-    """An export of about this many bytes; returns its sessions, one frontal report each."""
+    """An export of about this many bytes; returns its sessions, one frontal report each, one description in six new."""
     texts = [
         "- Bóng tim không to.\n- Nhu mô hai phổi không thấy tổn thương khu trú.\n- Góc sườn hoành hai bên nhọn.",
         "- Tràn dịch màng phổi phải lượng ít.\n- Quai động mạch chủ vồng.\n- Không thấy tràn khí màng phổi.",
@@ -91,12 +91,13 @@ def write_xml(path: Path, size: int) -> int:
         out.write('<?xml version="1.0" encoding="UTF-8"?>\n<SESSIONS>\n')
         while written < size:
             start = START + timedelta(minutes=number)
+            text = f"{texts[number % 3]} Số {number * 7919 % 10_007 if number % 6 else number}."
             written += out.write(
                 f"<SESSION><SESSION_ID>S{number:09}</SESSION_ID><PATIENT_ID>BN{number // SESSIONS_EACH:08}</PATIENT_ID>"
                 f"<CHECK_IN_TIME>{start:%Y%m%d%H%M}</CHECK_IN_TIME><CHECK_OUT_TIME>{start + timedelta(days=1):%Y%m%d%H%M}"
                 "</CHECK_OUT_TIME><REPORTS>"
                 f"<REPORT><SERVICE_ID>18.0119.0028</SERVICE_ID><REPORT_TIME>{start + timedelta(hours=1):%Y%m%d%H%M%S}"
-                f"</REPORT_TIME><DESCRIPTION>{texts[number % 3]} Số {number}.</DESCRIPTION></REPORT>"
+                f"</REPORT_TIME><DESCRIPTION>{text}</DESCRIPTION></REPORT>"
                 "<REPORT><SERVICE_ID>02.0085.1778</SERVICE_ID><REPORT_TIME/><DESCRIPTION>Điện tim thường</DESCRIPTION>"
                 "</REPORT></REPORTS></SESSION>\n"
             )

@@ -13,6 +13,7 @@ from tests.cli.helpers import SMALL
 from tests.dataset.hospital import (
     EFFUSION,
     NORMAL,
+    RULES,
     Report,
     Session,
     answer,
@@ -64,8 +65,8 @@ HEADER_LAST = f"""<h:SESSION xmlns:h="urn:x"><h:REPORT><h:SERVICE_ID>18.0119.002
 )  # fmt: skip
 def test_formats(here: Path, text: str) -> None:
     assert [facts(row) for row in read(text)] == [KEPT]
-    assert list(Path("work").stat().st_mode.to_bytes(4, "big"))[-1] == 0o700 & 0xFF
-    assert Path("work/key").stat().st_mode & 0o777 == 0o600
+    assert Path("work").stat().st_mode & 0o777 == 0o700
+    assert {Path("work", name).stat().st_mode & 0o777 for name in ("key", "workspace.db")} == {0o600}
 
 
 def test_the_conclusion_goes_under_its_heading(here: Path) -> None:
@@ -319,6 +320,18 @@ def test_what_was_read_is_not_read_again(here: Path) -> None:
     Path("more.xml").write_text(paper(ONE, Session("S2", reports=[Report(NORMAL)])))
     found = answer("reports", "work", "more.xml")
     assert (found["kept"], found["repeated"]) == (1, 1)
+
+
+def test_a_file_is_read_again_with_other_service_codes(here: Path) -> None:
+    Path("his.xml").write_text(paper(Session(reports=[Report(EFFUSION), Report(NORMAL, service="99.1"), Report(time="x")])))
+    assert answer("reports", "work", "his.xml")["kept"] == 1
+    Path("ours").mkdir()
+    Path("ours/ruleset.yaml").write_text(f'name: ours\nversion: "1"\nextends: {RULES}\n')
+    Path("ours/services.yaml").write_text('services:\n  - {id: private, code: "99.1", view: frontal, name: Phim phổi}\n')
+    found = answer("reports", "work", "his.xml", "--rules", "ours")
+    assert (found["files"]["read"], found["kept"], found["repeated"]) == (1, 1, 1)
+    assert answer("reports", "work", "his.xml", "--rules", "ours")["files"]["known"] == 1
+    assert len(listed("work", "refused")) == 1
 
 
 def test_a_later_file_tells_what_became_of_a_record(here: Path) -> None:
