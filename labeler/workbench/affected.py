@@ -163,24 +163,27 @@ def _changed_paths(a: Lexicon, b: Lexicon) -> set[Words]:
 
 def _same(a: Unit, b: Unit, alike: dict[tuple[int, int], bool]) -> bool:
     """Whether a phrase means the same, wherever its rules stand."""
-
-    def same(one: Sense | CueSense | None, other: Sense | CueSense | None) -> bool:
-        if one is None or other is None:
-            return one is other
-        key = (id(one), id(other))
-        found = alike.get(key)
-        if found is None:
-            found = alike[key] = replace(one, rule="") == replace(other, rule="")
-        return found
-
+    if not _equal(a.alone, b.alone, alike) or a.role != b.role or a.section != b.section or a.denies != b.denies:
+        return False
+    if a.beside or b.beside:
+        if a.beside.keys() != b.beside.keys():
+            return False
+        if not all(_equal(sense, b.beside[name], alike) for name, sense in a.beside.items()):
+            return False
     return (
-        same(a.alone, b.alone)
-        and same(a.cue, b.cue)
+        _equal(a.cue, b.cue, alike)
         and (a.structure and a.structure.id) == (b.structure and b.structure.id)
-        and a.role == b.role
-        and a.section == b.section
         and a.above == b.above
-        and a.denies == b.denies
-        and len(a.beside) == len(b.beside)
-        and all(same(sense, b.beside.get(name)) for name, sense in a.beside.items())
     )
+
+
+def _equal(
+    one: Sense | CueSense | None, other: Sense | CueSense | None, alike: dict[tuple[int, int], bool]
+) -> bool:  # fmt: skip
+    if one is None or other is None:
+        return one is other
+    key = (id(one), id(other))
+    found = alike.get(key)
+    if found is None:
+        found = alike[key] = replace(one, rule="") == replace(other, rule="")
+    return found
