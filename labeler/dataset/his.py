@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, text
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.encodings import REMEMBERED, Examined, Undecodable, examine, readable
@@ -79,8 +79,7 @@ _JOIN = (
          AND s.session_id = staged_reports.session_id AND s.service_id = staged_reports.service_id)""",
     # a session read again replaces the one before it, unless it has become another patient's
     """INSERT INTO sessions (session_id, patient_id, check_in, check_out)
-       SELECT session_id, patient_id, check_in, check_out FROM staged_sessions s WHERE code IS NULL
-         AND EXISTS (SELECT 1 FROM staged_reports r WHERE r.session_id = s.session_id) ORDER BY id
+       SELECT session_id, patient_id, check_in, check_out FROM staged_sessions WHERE code IS NULL ORDER BY id
        ON CONFLICT (session_id) DO UPDATE SET check_in = excluded.check_in, check_out = excluded.check_out
          WHERE sessions.patient_id = excluded.patient_id""",
     """UPDATE staged_sessions SET code = 'session_of_two_patients' WHERE code IS NULL AND EXISTS (
@@ -191,7 +190,7 @@ def _read_file(
         refuse(error.sha256, "undecodable", "", f"byte {error.offset}: {error}")
         return 0
     known = db.execute(sources.select().where(sources.c.sha256 == found.sha256)).first()
-    if known is not None and known.state == "done" and known.reader == reader:
+    if known is not None and known.state == "done" and known.reader == reader and not _waits(db, known.id):
         account.known += 1
         return found.size
     db.execute(sources.delete().where(sources.c.path == str(path), sources.c.state == "refused"))  # mended since
@@ -218,6 +217,12 @@ def _read_file(
     account.counts.update(counts)
     account.mended.update(mended.keys())
     return found.size
+
+
+def _waits(db: Connection, source: int) -> bool:
+    """Whether a file has reports whose sessions had not come yet, which may have changed."""
+    query = select(refused.c.id).where(refused.c.source == source, refused.c.code == "no_session").limit(1)
+    return db.execute(query).first() is not None
 
 
 def _store(

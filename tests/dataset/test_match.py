@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -185,6 +186,33 @@ def test_the_normaliser_settles(ids: list[str]) -> None:
     assert once is None or once != ""
     assert key(f"  {ids[0]} ") == once
     assert key(None) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_stage_finds_what_brute_force_finds(here: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    names = ["P1", "p 1", "BNP1", "2", "002", "bn2", "é", "Ω", "ｚ", "\U0001d538", "~", "BN", " "]
+    sessions, films = [], []
+    for i in range(150):
+        at = DAY + timedelta(hours=chance.randrange(0, 2000, 6))
+        texts = [Report(chance.choice((NORMAL, EFFUSION)), stamp(at + chance.randrange(0, 40) * H)) for _ in range(chance.randrange(3))]
+        sessions.append(stay(at, at + chance.randrange(60) * H, *texts, session=f"S{i}", patient=chance.choice(names[:-1])))
+        films.append(hospital.Film(f"f{i}", chance.choice(names), DAY + timedelta(hours=chance.randrange(0, 2000, 6))))
+    found = run(films, *sessions, options=("--patient-prefix", "BN"))
+    ids = PatientIds(("BN",))
+    for film in films:
+        assert film.time is not None
+        fitting = {
+            (s.session, parse_time(r.time), r.description)
+            for s in sessions
+            for r in s.reports
+            if ids.key(s.patient) == ids.key(film.patient)
+            and abs(parse_time(r.time) - film.time) <= 24 * H  # type: ignore[operator]
+            and s.check_in <= stamp(film.time) <= s.check_out
+        }
+        expected = "unmatched" if not fitting else "matched" if len({text for *_, text in fitting}) == 1 else "review"
+        assert found[film.uid][0] == expected
+    assert {status for status, _ in found.values()} == {"matched", "review", "unmatched"}
 
 
 # times

@@ -334,6 +334,18 @@ def test_a_file_is_read_again_with_other_service_codes(here: Path) -> None:
     assert len(listed("work", "refused")) == 1
 
 
+def test_headers_may_come_in_another_file(here: Path) -> None:
+    of = parts(ONE, newer=True)
+    for kind in ("XML1", "XML4"):
+        Path(f"{kind}.xml").write_text(of[kind])
+    found = answer("reports", "work", "XML4.xml", "XML1.xml")
+    assert (found["kept"], found["reasons"]) == (0, {"no_session": 1})
+    found = answer("reports", "work", "XML4.xml", "XML1.xml")
+    assert (found["kept"], found["files"]["known"], found["reasons"]) == (1, 1, {})
+    assert [facts(row) for row in listed("work", "reports")] == [KEPT]
+    assert listed("work", "refused") == []
+
+
 def test_a_later_file_tells_what_became_of_a_record(here: Path) -> None:
     read(paper(Session(reports=[Report(EFFUSION), Report(EFFUSION), Report(NORMAL)])), "a.xml")
     rows = read(paper(Session(check_out="202011081700", reports=[Report("Tim to."), Report(NORMAL)])), "b.xml")

@@ -213,6 +213,24 @@ def test_what_is_not_applied_is_reported_with_its_line(work: Path, kind: str, ch
     assert listed("work", "decisions") == []
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "filled.csv: No such file"),
+        ("", "filled.csv:1: the file is empty"),
+        ("item,text_hash\na,b\n", "filled.csv:1: no column 'verdict'"),
+        ("a,b\n1,2\n", "filled.csv:1: no column"),
+        ('item,text_hash,verdict\n"a,b\n', "filled.csv:2: "),
+    ],
+)
+def test_a_file_that_is_no_review_is_told(work: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        Path("filled.csv").write_text(text)
+    result = done("review", "work", "--in", "filled.csv", status=2)
+    assert result.stderr.startswith(message)
+    assert result.stderr.count("\n") == 1
+
+
 def test_a_report_of_another_patient_cannot_be_chosen(work: Path) -> None:
     rows = ask()
     row = of(rows, "match")
