@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labeler.cli.base import CONTEXT, Failure, Group, load_labeler, one_line, rules_option, say, table
-from labeler.cli.dataset_base import answer, json_option, listing, opened, reasons_of, stepper, workspace_argument
+from labeler.cli.dataset_base import (
+    answer,
+    errors_in_a_line,
+    json_option,
+    listing,
+    opened,
+    reasons_of,
+    stepper,
+    workspace_argument,
+)
 from labeler.cli.dataset_films import collect, images, views
 from labeler.cli.progress import Meter, Progress
 from labeler.schemes import POLICIES
@@ -18,9 +27,37 @@ if TYPE_CHECKING:
     from labeler.dataset.workspace import Workspace
 
 STDOUT = "-"
+STAGES = {  # in the order of their use
+    "reports": "HIS exports: sessions and frontal chest reports.",
+    "collect": "DICOM objects into the workspace, each once.",
+    "views": "Which films are PA chest films.",
+    "match": "The report that belongs to each PA film.",
+    "images": "JPG images of the PA films.",
+    "labels": "Labels of the matched reports.",
+    "review": "What needs a person, out and back.",
+    "quality": "Random samples to check, round by round.",
+    "split": "Train, valid and test, by patient.",
+    "export": "The data set: a CSV and its images.",
+    "status": "What has come through each stage, with reasons.",
+    "list": "Records with their true identifiers.",
+}
 
 
-@click.group(cls=Group, context_settings=CONTEXT)
+class Stages(Group):
+    """The stages in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in that order, others after them."""
+        return [*(name for name in STAGES if name in self.commands), *sorted(set(self.commands) - set(STAGES))]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with what it is about."""
+        with formatter.section("Stages"):
+            names = self.list_commands(ctx)
+            formatter.write_dl([(name, STAGES.get(name) or self.commands[name].get_short_help_str()) for name in names])
+
+
+@click.group(cls=Stages, context_settings=CONTEXT)
 def dataset() -> None:
     """From hospital records to a data set, stage by stage, over one workspace folder.
 
@@ -77,13 +114,13 @@ def reports(
     from labeler.dataset.services import Services
     from labeler.rules import RuleSet
 
-    with opened(workspace, create=True) as ws:
+    with errors_in_a_line(workspace):
         mappings = load_mappings(mapping)
         services = Services(RuleSet.load(rules))
         files = list(find_files(sources))
-        meter = Meter(sum(path.stat().st_size for path, _ in files if path.is_file()))
-        with Progress(meter, "reading") as progress:
-            account = read_reports(ws, files, mappings, services, progress.say, stepper(meter, progress))
+    meter = Meter(sum(path.stat().st_size for path, _ in files if path.is_file()))
+    with opened(workspace, create=True) as ws, Progress(meter, "reading") as progress:
+        account = read_reports(ws, files, mappings, services, progress.say, stepper(meter, progress))
     counts = {name: account.counts[name] for name in ("sessions", "frontal", "lateral", "other", "kept", "repeated", "refused")}
     answer(
         as_json,
@@ -152,7 +189,19 @@ def match(workspace: str, prefixes: tuple[str, ...], leading_zeros: bool | None,
             *_not_applied(len(account.not_applied), workspace),
         ],
     )  # fmt: skip
+    hint = _why_few(sum(films.values()), account.reasons["no_report_of_patient"], workspace)
+    if hint is not None and not as_json:
+        say(hint)
     return 0
+
+
+def _why_few(films: int, strangers: int, workspace: str) -> str | None:
+    """What is probably amiss when hardly anything matched."""
+    if not films:
+        return f"no PA films yet: vnlabel dataset collect {workspace} SOURCE, then vnlabel dataset views {workspace}"
+    if strangers > films / 2:
+        return "most films are of patients without reports: if HIS and PACS write ids differently, say --patient-prefix"
+    return None
 
 
 @dataset.command()
@@ -225,7 +274,14 @@ def review(
         labeler = load_labeler(rules)
         if out is not None:
             return _review_out(ws, labeler, out, kinds, limit, as_json)
-        return _review_in(ws, labeler, str(back), who or getpass.getuser(), allow_refused, as_json)
+        return _review_in(ws, labeler, str(back), who or _user(), allow_refused, as_json)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        raise click.UsageError("who decided? say --who NAME", click.get_current_context()) from None
 
 
 def _review_out(ws: Workspace, labeler: Any, out: str, kinds: tuple[str, ...], limit: int | None, as_json: bool) -> int:

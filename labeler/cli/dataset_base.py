@@ -23,17 +23,15 @@ workspace_argument = click.argument("workspace", metavar="WORKSPACE")
 
 
 @contextmanager
-def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[Workspace]:
-    """The workspace; whatever is wrong with it or with the input ends the command with one line."""
+def errors_in_a_line(path: str) -> Iterator[None]:
+    """Whatever is wrong with the workspace at a path, or with the input, ends the command with one line."""
     from sqlalchemy.exc import DBAPIError
 
-    from labeler.dataset.workspace import open_workspace
     from labeler.io.sources import BadInput
     from labeler.rules import RuleSetError
 
     try:
-        with open_workspace(path, create=create, write=write) as workspace:
-            yield workspace
+        yield
     except (Stopped, KeyboardInterrupt) as stop:
         stopped = stop if isinstance(stop, Stopped) else Stopped(signal.SIGINT)
         stopped.left = "what was done is kept: run it again to go on"
@@ -46,6 +44,15 @@ def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[W
         for problem in error.problems[:-1]:
             say(str(problem))
         raise Failure(str(error.problems[-1])) from None
+
+
+@contextmanager
+def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[Workspace]:
+    """The workspace in a folder, its errors in a line."""
+    from labeler.dataset.workspace import open_workspace
+
+    with errors_in_a_line(path), open_workspace(path, create=create, write=write) as workspace:
+        yield workspace
 
 
 def stepper(meter: Meter, progress: Progress) -> Callable[[int], None]:

@@ -388,6 +388,7 @@ def test_wrong_paths(here: Path, args: tuple[str, str], message: str) -> None:
     result = done("reports", *args, status=2)
     assert result.stderr.startswith(message)
     assert result.stderr.count("\n") == 1
+    assert not Path("work").exists()
 
 
 def test_a_stage_does_not_make_a_workspace_out_of_nothing(here: Path) -> None:
