@@ -146,9 +146,7 @@ class _Reader:
             now = candidates_digest(self._desk.fitting(item.sop_uid))
             if verdict in ("ok", "labels"):
                 raise _Bad("no_report_chosen", f"say which report: verdict match, and its key or {NONE} in match")
-            settled = self._db.execute(
-                select(decisions.c.id).where(decisions.c.item == item.key).limit(1)
-            ).first()
+            settled = self._db.execute(select(decisions.c.id).where(decisions.c.item == item.key).limit(1)).first()
             if now != given[HASH].strip().lower() and settled is None:
                 raise _Bad("changed_text", "the reports to choose from have changed since the sheet was made")
         out = []
@@ -178,7 +176,9 @@ class _Reader:
             found = self._desk.report(report)
             if found is not None and found.key == key:
                 return found
-        raise _Bad("unknown_report", f"match names no report of this patient; copy a key from the sheet, or write {NONE}")
+        raise _Bad(
+            "unknown_report", f"match names no report of this patient; copy a key from the sheet, or write {NONE}"
+        )
 
     def _before(self, report: int) -> dict[str, Any]:
         found = self._db.execute(labels.select().where(labels.c.report == report)).first()

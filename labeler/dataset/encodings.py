@@ -162,7 +162,9 @@ def _family(name: str) -> str:
         found = codecs.lookup(name).name
     except LookupError:
         return name.lower()
-    return {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "iso8859-1": "latin-1"}.get(found, found)
+    return {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16", "iso8859-1": "latin-1"}.get(
+        found, found
+    )
 
 
 # legacy fonts

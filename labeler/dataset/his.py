@@ -207,9 +207,7 @@ def _read_file(
         savepoint.rollback()
         refuse(found.sha256, error.code, f"{error.line}:{error.column}:", str(error))
         return found.size
-    db.execute(
-        sources.update().where(sources.c.id == source).values(mended=";".join(sorted(mended)), **counts)
-    )
+    db.execute(sources.update().where(sources.c.id == source).values(mended=";".join(sorted(mended)), **counts))
     reasons = text("SELECT code, count(*) FROM refused WHERE source = :source GROUP BY code")
     account.reasons.update({code: times for code, times in db.execute(reasons, {"source": source})})  # noqa: C416
     savepoint.commit()
@@ -236,11 +234,15 @@ def _store(
     stage.flush()
     if not stage.records:
         names = sorted({name for m in mappings for part in (m.session, m.report) for name in part.element})
-        raise BrokenXml("no_records", 1, 1, f"holds none of {', '.join(names)}; give its names with --mapping FILE.yaml")
+        raise BrokenXml(
+            "no_records", 1, 1, f"holds none of {', '.join(names)}; give its names with --mapping FILE.yaml"
+        )
     for statement in _JOIN:
         db.execute(text(statement), {"source": source} if ":source" in statement else {})
     usable, refused = db.execute(
-        text("SELECT count(*) FILTER (WHERE code IS NULL), count(*) FILTER (WHERE code IS NOT NULL) FROM staged_reports")
+        text(
+            "SELECT count(*) FILTER (WHERE code IS NULL), count(*) FILTER (WHERE code IS NOT NULL) FROM staged_reports"
+        )
     ).one()
     kept = db.execute(text(_KEEP), {"source": source}).rowcount
     counts = dict(stage.counts)

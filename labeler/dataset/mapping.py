@@ -21,7 +21,9 @@ def _listed(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(_listed)]  # one name, or several: the first of them that is filled counts
+Names = Annotated[
+    tuple[str, ...], BeforeValidator(_listed)
+]  # one name, or several: the first of them that is filled counts
 
 
 class Part(BaseModel):

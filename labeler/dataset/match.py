@@ -276,9 +276,7 @@ def _by_person(match: Match, decided: dict[str, Decided]) -> Match:
     return match if said is None else Match(match.film, () if said.report is None else (said.report,), said.reason)
 
 
-def _write(
-    db: Connection, matches: Iterable[tuple[list[Match], list[tuple[int, str]]]], account: Account
-) -> None:
+def _write(db: Connection, matches: Iterable[tuple[list[Match], list[tuple[int, str]]]], account: Account) -> None:
     rows: dict[str, list[dict[str, Any]]] = {"pairs": [], "unmatched": []}
 
     def flush(least: int) -> None:

@@ -143,7 +143,10 @@ def _studies(workspace: Workspace) -> _List:
     rows = _select(workspace, f"SELECT {', '.join(names)} FROM studies ORDER BY sop_uid")
     at = names.index("study_time")
     return [*names, "image_key"], (
-        [*(iso(value) if i == at else _text(value) for i, value in enumerate(found)), film_key(workspace, found.sop_uid)]
+        [
+            *(iso(value) if i == at else _text(value) for i, value in enumerate(found)),
+            film_key(workspace, found.sop_uid),
+        ]
         for found in rows
     )
 
@@ -264,7 +267,9 @@ def _conflicts(workspace: Workspace) -> _List:
     with workspace.engine.connect() as db:
         said = {found["decision"]: found for found in conflicts(db, verdicts_by_report(db))}
         reasons = {**{number: found["code"] for number, found in said.items()}, **decided_films(db)[1]}
-        query = f"SELECT d.id, d.sop_uid, s.session_id, r.service_id, r.report_time FROM decisions d {_WHOSE} ORDER BY d.id"
+        query = (
+            f"SELECT d.id, d.sop_uid, s.session_id, r.service_id, r.report_time FROM decisions d {_WHOSE} ORDER BY d.id"
+        )
         whose = [found for found in db.execute(text(query)) if found.id in reasons]
     header = ["decision", "sop_uid", "session_id", "service_id", "report_time", "reason", "machine", "decided"]
     return header, (

@@ -190,7 +190,12 @@ def _labelled(desk: Desk, item: Item) -> Item:
                 JOIN labels l ON l.report = r.id WHERE r.id = :report"""),
         {"report": item.report},
     ).one()
-    item.text, item.text_hash, item.uncertain, item.reasons = found.text, found.text_hash, found.uncertain, found.reasons
+    item.text, item.text_hash, item.uncertain, item.reasons = (
+        found.text,
+        found.text_hash,
+        found.uncertain,
+        found.reasons,
+    )
     item.labels = json.loads(found.labels)
     item.candidates = desk.others(item.films[0], item.report)
     return item
@@ -309,7 +314,9 @@ def _coloured(report: LabeledReport) -> list[tuple[str, str, str]]:
         at = piece.end
         if piece.kind == "mention":
             m = report.mentions[piece.mention]
-            out.append((words, f"{m.region} {m.assertion}", f"{m.finding.replace('_', ' ')}, {m.region}, {m.assertion}"))
+            out.append(
+                (words, f"{m.region} {m.assertion}", f"{m.finding.replace('_', ' ')}, {m.region}, {m.assertion}")
+            )
         else:
             out.append((words, piece.kind, "not understood" if piece.kind == "residue" else piece.kind))
     out.append((report.text[at:], "", ""))

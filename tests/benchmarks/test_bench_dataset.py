@@ -177,7 +177,9 @@ def show(small: bool) -> None:
         print(f"  ratio {rows[1][2] / rows[0][2]:.2f}")
         print("matching")
         for films, seconds, peak, _ in match_rows(folder, [most // 16, most // 4, most]):
-            print(f"  {films:9,} films and reports {seconds:7.1f} s {seconds / films * 1e6:6.1f} µs each {peak:6.0f} MB peak")
+            print(
+                f"  {films:9,} films and reports {seconds:7.1f} s {seconds / films * 1e6:6.1f} µs each {peak:6.0f} MB peak"
+            )
 
 
 @pytest.mark.benchmark

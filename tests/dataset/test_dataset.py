@@ -34,7 +34,17 @@ from tests.dataset.hospital import (
 )  # fmt: skip
 from vision.data import read_labels
 
-TEXTS = [NORMAL, NORMAL, NORMAL, EFFUSION, "Tim to.", "Viêm phổi.", "Gãy xương sườn.", "Theo dõi viêm phổi.", "Catheter."]
+TEXTS = [
+    NORMAL,
+    NORMAL,
+    NORMAL,
+    EFFUSION,
+    "Tim to.",
+    "Viêm phổi.",
+    "Gãy xương sườn.",
+    "Theo dõi viêm phổi.",
+    "Catheter.",
+]
 PREVALENCE = (0.0237, 0.0222, 0.2172, 0.0783)  # of the paper: chest wall, pleura, parenchyma, cardio
 
 
@@ -47,7 +57,13 @@ def make(patients: int = 60, visits: int = 2, first: int = 0, work: str = "work"
             at = DAY + hours(24 * 7 * v)
             text = chance.choice([*TEXTS, "Tim to. Xyzzy."])
             sessions.append(
-                Session(f"S{p}.{v}", f"P{p}", stamp(at - hours(1)), stamp(at + hours(9)), [Report(text, stamp(at + hours(1)))])
+                Session(
+                    f"S{p}.{v}",
+                    f"P{p}",
+                    stamp(at - hours(1)),
+                    stamp(at + hours(9)),
+                    [Report(text, stamp(at + hours(1)))],
+                )
             )
             films.append(Film(f"1.2.{p}.{v}", f"P{p}", at, image=f"images/{p}.{v}.jpg"))
     Path("his.xml").write_text(paper(*sessions))
@@ -74,7 +90,9 @@ def test_every_class_has_its_share_in_every_part(seed: int, test: float) -> None
     chance = random.Random(seed)
     patients = {}
     for p in range(4000):
-        images = [[int(chance.random() < share) for share in PREVALENCE] for _ in range(chance.choice((1, 1, 1, 2, 3, 9)))]
+        images = [
+            [int(chance.random() < share) for share in PREVALENCE] for _ in range(chance.choice((1, 1, 1, 2, 3, 9)))
+        ]
         patients[str(p)] = (len(images), *map(sum, zip(*images, strict=True)), 0)
     shares = {"train": 0.7 * (1 - test), "valid": 0.3 * (1 - test), **({"test": test} if test else {})}
     split = deal(patients, shares, seed)
@@ -200,7 +218,9 @@ def test_samples_are_those_of_the_seed(here: Path) -> None:
         assert (drawn() == one) is same
 
 
-@pytest.mark.parametrize(("population", "size", "number"), [(200, 10, 1), (200, 10, 3), (60, 59, 1), (500, 250, 2), (5, 5, 1)])
+@pytest.mark.parametrize(
+    ("population", "size", "number"), [(200, 10, 1), (200, 10, 3), (60, 59, 1), (500, 250, 2), (5, 5, 1)]
+)
 def test_the_bound_is_exact(population: int, size: int, number: int) -> None:
     rounds = [Round(n, 0, population, size, size, 1) for n in range(1, number)]
     bound = upper_bound([*rounds, Round(number, 0, population, size, size, 0)])

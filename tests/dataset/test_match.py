@@ -99,7 +99,9 @@ def stay(start: datetime, end: datetime, *reports: Report, session: str = "S1", 
         (None, ("unmatched", "no_study_time")),
     ],
 )
-def test_bounds_are_included_and_reasons_say_by_how_much(here: Path, film: datetime | None, expected: tuple[str, str]) -> None:
+def test_bounds_are_included_and_reasons_say_by_how_much(
+    here: Path, film: datetime | None, expected: tuple[str, str]
+) -> None:
     session = stay(DAY - 25 * H, DAY + 48 * H, Report(time=stamp(DAY)))
     assert run([hospital.Film("f", time=film)], session) == {"f": expected}
 
@@ -139,7 +141,12 @@ def test_several_films_of_a_report_are_all_its_films(here: Path) -> None:
 def test_many_visits_and_overlapping_stays_over_midnight(here: Path) -> None:
     night = datetime(2020, 12, 31, 23, 59, 59)
     visits = [
-        stay(DAY + 96 * i * H, DAY + (96 * i + 5) * H, Report(f"Tim to {i}.", stamp(DAY + (96 * i + 1) * H)), session=f"S{i}")
+        stay(
+            DAY + 96 * i * H,
+            DAY + (96 * i + 5) * H,
+            Report(f"Tim to {i}.", stamp(DAY + (96 * i + 1) * H)),
+            session=f"S{i}",
+        )
         for i in range(10)
     ]
     visits.append(stay(night - H, night + 2 * H, Report("Tim to.", stamp(night + 2 * S)), session="overlap"))
@@ -195,8 +202,13 @@ def test_the_stage_finds_what_brute_force_finds(here: Path, seed: int) -> None:
     sessions, films = [], []
     for i in range(150):
         at = DAY + timedelta(hours=chance.randrange(0, 2000, 6))
-        texts = [Report(chance.choice((NORMAL, EFFUSION)), stamp(at + chance.randrange(0, 40) * H)) for _ in range(chance.randrange(3))]
-        sessions.append(stay(at, at + chance.randrange(60) * H, *texts, session=f"S{i}", patient=chance.choice(names[:-1])))
+        texts = [
+            Report(chance.choice((NORMAL, EFFUSION)), stamp(at + chance.randrange(0, 40) * H))
+            for _ in range(chance.randrange(3))
+        ]
+        sessions.append(
+            stay(at, at + chance.randrange(60) * H, *texts, session=f"S{i}", patient=chance.choice(names[:-1]))
+        )
         films.append(hospital.Film(f"f{i}", chance.choice(names), DAY + timedelta(hours=chance.randrange(0, 2000, 6))))
     found = run(films, *sessions, options=("--patient-prefix", "BN"))
     ids = PatientIds(("BN",))

@@ -88,11 +88,15 @@ def test_a_mapping_of_ones_own(here: Path) -> None:
 
 def test_a_broken_mapping_names_its_place(here: Path) -> None:
     Path("his.xml").write_text(paper(ONE))
-    Path("ours.yaml").write_text("name: ours\nsession: {element: S, fields: {patient: X}}\nreport: {element: R, fields: {}}\n")
+    Path("ours.yaml").write_text(
+        "name: ours\nsession: {element: S, fields: {patient: X}}\nreport: {element: R, fields: {}}\n"
+    )
     result = done("reports", "work", "his.xml", "--mapping", "ours.yaml", status=2)
     assert result.stderr.startswith("ours.yaml:2:")
     assert "Traceback" not in result.stderr
-    assert dataset("reports", "work", "his.xml", "--mapping", "nowhere.yaml").stderr.startswith("nowhere.yaml:1:1: cannot be read")
+    assert dataset("reports", "work", "his.xml", "--mapping", "nowhere.yaml").stderr.startswith(
+        "nowhere.yaml:1:1: cannot be read"
+    )
 
 
 def test_only_frontal_chest_services_are_kept(here: Path) -> None:
@@ -154,9 +158,9 @@ def test_a_record_is_refused_alone_with_its_reason(here: Path, session: Session,
     found = answer("reports", "work", "his.xml")
     assert found["reasons"] == codes
     assert found["kept"] == 1
-    assert [row["reason"] for row in listed("work", "refused")] == sorted(codes, key=lambda c: c == "session_refused") * (
-        2 if codes == {"missing_session_id": 2} else 1
-    )
+    assert [row["reason"] for row in listed("work", "refused")] == sorted(
+        codes, key=lambda c: c == "session_refused"
+    ) * (2 if codes == {"missing_session_id": 2} else 1)
 
 
 def test_an_empty_text_is_a_report(here: Path) -> None:
@@ -229,7 +233,12 @@ def test_encodings_as_declared_and_as_found(here: Path, data: bytes, mended: lis
 
 
 def test_marks_of_a_text_that_is_fine_are_left_alone(here: Path) -> None:
-    texts = ["Tim to, quai ĐMC vồng ≥ 5°.", "Foyer đông đặc, bronchogramme aérien évident à gauche.", "µ", "A&B <b>x</b> &nbsp;"]
+    texts = [
+        "Tim to, quai ĐMC vồng ≥ 5°.",
+        "Foyer đông đặc, bronchogramme aérien évident à gauche.",
+        "µ",
+        "A&B <b>x</b> &nbsp;",
+    ]
     assert [r["description"] for r in read(paper(Session(reports=[Report(t) for t in texts])))] == texts
 
 
@@ -280,7 +289,9 @@ def test_a_broken_file_spoils_only_itself(here: Path, data: str | bytes, message
 
 def test_a_broken_part_spoils_only_itself(here: Path) -> None:
     broken = "<FILEHOSO><LOAIHOSO>XML4</LOAIHOSO><NOIDUNGFILE>{}</NOIDUNGFILE></FILEHOSO>"
-    also = broken.format("!!!") + broken.format("PGE+") + broken.format("PCFET0NUWVBFIGE+PGEvPg==") + broken.format("<a>")
+    also = (
+        broken.format("!!!") + broken.format("PGE+") + broken.format("PCFET0NUWVBFIGE+PGEvPg==") + broken.format("<a>")
+    )
     text = insurance(ONE, also=also.replace("<a>", "&lt;a&gt;"))
     assert [facts(row) for row in read(text)] == [KEPT]
     assert sorted(row["reason"] for row in listed("work", "refused")) == [
@@ -299,7 +310,9 @@ def test_a_session_of_countless_elements(here: Path, inside: str, code: str | No
 
 
 def test_countless_elements_in_an_embedded_document_are_read_in_time(here: Path) -> None:
-    part = f"<FILEHOSO><LOAIHOSO>XML1</LOAIHOSO><NOIDUNGFILE>{'x' * 2000}{'<b>xyz</b>' * 200_000}</NOIDUNGFILE></FILEHOSO>"
+    part = (
+        f"<FILEHOSO><LOAIHOSO>XML1</LOAIHOSO><NOIDUNGFILE>{'x' * 2000}{'<b>xyz</b>' * 200_000}</NOIDUNGFILE></FILEHOSO>"
+    )
     Path("his.xml").write_text(insurance(ONE, also=part))
     assert answer("reports", "work", "his.xml")["reasons"] == {"part_not_base64": 1}
 
@@ -323,11 +336,15 @@ def test_what_was_read_is_not_read_again(here: Path) -> None:
 
 
 def test_a_file_is_read_again_with_other_service_codes(here: Path) -> None:
-    Path("his.xml").write_text(paper(Session(reports=[Report(EFFUSION), Report(NORMAL, service="99.1"), Report(time="x")])))
+    Path("his.xml").write_text(
+        paper(Session(reports=[Report(EFFUSION), Report(NORMAL, service="99.1"), Report(time="x")]))
+    )
     assert answer("reports", "work", "his.xml")["kept"] == 1
     Path("ours").mkdir()
     Path("ours/ruleset.yaml").write_text(f'name: ours\nversion: "1"\nextends: {RULES}\n')
-    Path("ours/services.yaml").write_text('services:\n  - {id: private, code: "99.1", view: frontal, name: Phim phổi}\n')
+    Path("ours/services.yaml").write_text(
+        'services:\n  - {id: private, code: "99.1", view: frontal, name: Phim phổi}\n'
+    )
     found = answer("reports", "work", "his.xml", "--rules", "ours")
     assert (found["files"]["read"], found["kept"], found["repeated"]) == (1, 1, 1)
     assert answer("reports", "work", "his.xml", "--rules", "ours")["files"]["known"] == 1

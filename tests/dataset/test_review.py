@@ -41,7 +41,13 @@ def stay(number: int, *texts: str, patient: str | None = None) -> Session:
 @pytest.fixture
 def work(here: Path) -> Path:
     """Six patients: normal, effusion, to review, a choice of two reports, two films of a report to review."""
-    sessions = [stay(1, NORMAL), stay(2, EFFUSION), stay(3, ODD), stay(4, EFFUSION, NORMAL), stay(5, "Gãy xương sườn. Xyzzy.")]
+    sessions = [
+        stay(1, NORMAL),
+        stay(2, EFFUSION),
+        stay(3, ODD),
+        stay(4, EFFUSION, NORMAL),
+        stay(5, "Gãy xương sườn. Xyzzy."),
+    ]
     Path("his.xml").write_text(paper(*sessions))
     done("reports", "work", "his.xml")
     films = [Film(f"film{i}", f"P{i}", image=f"images/{i}.jpg") for i in range(1, 6)]
@@ -204,7 +210,9 @@ def test_decisions_cannot_be_changed_or_removed(work: Path) -> None:
         ("match", {"verdict": "match", "match": "none", "text_hash": "0" * 16}, "changed_text"),
     ],
 )
-def test_what_is_not_applied_is_reported_with_its_line(work: Path, kind: str, changes: dict[str, str], code: str) -> None:
+def test_what_is_not_applied_is_reported_with_its_line(
+    work: Path, kind: str, changes: dict[str, str], code: str
+) -> None:
     rows = ask()
     row = of(rows, kind)
     row.update(changes)
@@ -278,7 +286,7 @@ def rules(here: Path) -> Callable[[str], str]:
     def make(region: str) -> str:
         folder = Path(f"rules_{region}")
         folder.mkdir()
-        (folder / "ruleset.yaml").write_text('name: ours\nversion: "1"\n' f"extends: {RULES}\n")
+        (folder / "ruleset.yaml").write_text(f'name: ours\nversion: "1"\nextends: {RULES}\n')
         (folder / "ours.yaml").write_text(
             f"findings:\n  - {{id: xyzzy, name: Xyzzy, region: {region}, phrases: [xyzzy], examples: [Xyzzy.]}}\n"
         )
