@@ -94,6 +94,8 @@ def _decoded(blocks: Iterable[bytes], encoding: str) -> Iterator[str]:
 def _mend(texts: Iterable[str], mended: Counter[str]) -> Iterator[str]:
     """The text with the known flaws mended; a reference is never cut in two."""
     started = literal = False  # literal: in a CDATA section, where & is a letter
+    led = False  # whether anything stands before the first tag
+    blank = 0  # lines of that
     rest = ""
 
     def reference(match: re.Match[str]) -> str:
@@ -118,36 +120,39 @@ def _mend(texts: Iterable[str], mended: Counter[str]) -> Iterator[str]:
     for text in texts:
         text, rest = rest + text, ""
         if not started:
-            lead = len(text) - len(text.lstrip(_SPACE))
-            if lead == len(text):
-                rest = text
+            body = text.lstrip(_SPACE)
+            blank += text[: len(text) - len(body)].count("\n")
+            led = led or len(body) < len(text)
+            if not body:
                 continue
-            declared = text.startswith("<?xml", lead)
-            if lead and declared:
+            declared = body.startswith("<?xml")
+            if led and declared:
                 mended["blank_before_declaration"] += 1
-            text = ("" if declared else "\n" * text.count("\n", 0, lead)) + text[lead:]  # lines keep their numbers
+            text = body if declared else "\n" * blank + body  # lines keep their numbers
             started = True
         out: list[str] = []
-        while text:
-            at = text.find(_CDATA_END if literal else _CDATA)
-            if at < 0:
-                cut = _safe_end(text, literal)
-                piece, rest, text = text[:cut], text[cut:], ""
-            else:
-                piece, text = text[: at + 3], text[at + 3 :]
-            out.append(fit(piece))
-            literal = literal if at < 0 else not literal
+        start = 0
+        while start < len(text):
+            end = text.find(_CDATA_END if literal else _CDATA, start)
+            if end < 0:
+                end = _safe_end(text, start, literal)
+                out.append(fit(text[start:end]))
+                rest = text[end:]
+                break
+            out.append(fit(text[start : end + 3]))
+            start = end + 3
+            literal = not literal
         yield "".join(out)
     if rest:
         yield fit(rest)
 
 
-def _safe_end(text: str, literal: bool) -> int:
+def _safe_end(text: str, start: int, literal: bool) -> int:
     """Where a text may be cut so that no reference and no mark of a literal section is cut in two."""
     if literal:
-        return len(text) - 2 if text.endswith("]]") else len(text) - 1 if text.endswith("]") else len(text)
+        return max(start, len(text) - (2 if text.endswith("]]") else 1 if text.endswith("]") else 0))
     for mark, length in (("&", 12), ("<", len(_CDATA) - 1)):
-        at = text.rfind(mark, max(0, len(text) - length))
+        at = text.rfind(mark, max(start, len(text) - length))
         if at >= 0 and (";" not in text[at:] if mark == "&" else _CDATA.startswith(text[at:])):
             return at
     return len(text)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import codecs
+import html
 import unicodedata
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labeler.dataset.encodings import _TCVN3, _VNI_TABLE
+from labeler.dataset.records import _mend
 from tests.cli.helpers import SMALL
 from tests.dataset.hospital import (
     EFFUSION,
@@ -170,6 +176,9 @@ def test_an_empty_text_is_a_report(here: Path) -> None:
 # encodings
 
 
+PIECES = ["&", "&amp;", "&nbsp;", "&#10;", "&#1;", "x", "]", "]]", "\x01", " <![CDATA[& &nbsp; ]] ]]>", "<![CDATA[]]>", "&#x41;"]
+
+
 def tcvn3(text: str) -> str:
     return "".join({chr(shown): chr(sign) for sign, shown in _TCVN3.items()}.get(c, c) for c in text)
 
@@ -320,6 +329,20 @@ def test_countless_elements_in_an_embedded_document_are_read_in_time(here: Path)
 def test_a_large_embedded_document_is_read(here: Path) -> None:
     s = Session(reports=[Report("x" * 900_000 + str(i)) for i in range(20)])
     assert len(read(insurance(s))) == 20
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12), st.integers(1, 9), st.integers(0, 3))
+@settings(max_examples=300, deadline=None)
+def test_mending_does_not_depend_on_where_a_file_is_cut(pieces: list[str], size: int, lead: int) -> None:
+    text = "\n" * lead + "<a>" + "".join(pieces) + "</a>"
+    whole, cut = Counter[str](), Counter[str]()
+    expected = "".join(_mend([text], whole))
+    assert "".join(_mend((text[i : i + size] for i in range(0, len(text), size)), cut)) == expected
+    assert whole == cut
+    found = ElementTree.fromstring(expected)
+    assert expected.startswith("\n" * lead)
+    shown = "".join(pieces).replace("<![CDATA[", "").replace("]]>", "").replace("\x01", " ").replace("&#1;", " ")
+    assert html.unescape("".join(found.itertext())) == html.unescape(shown)
 
 
 # again
