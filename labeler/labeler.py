@@ -68,7 +68,8 @@ class Entry:
         self.present: frozenset[Said] = frozenset()
         self.absent: frozenset[Said] = frozenset()
         self.reasons: frozenset[str] = frozenset()
-        self.conclusion_normal = self.historical = self.in_template = self.bullet = False
+        self.conclusion_normal = 0  # regions
+        self.historical = self.in_template = self.bullet = False
         self.loud = False  # says anything but that something is normal or absent
         self.key = ""
 
@@ -80,7 +81,7 @@ class Entry:
             self.present |= verdict.present
             self.absent |= verdict.absent
             self.reasons |= verdict.reasons
-            self.conclusion_normal = self.conclusion_normal or verdict.conclusion_normal
+            self.conclusion_normal |= verdict.conclusion_normal
             self.historical = verdict.historical
             self.key = f"{self.key} {words}"
         else:
@@ -253,7 +254,7 @@ class Labeler:
                 return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0
-        conclusion_normal = False
+        conclusion_normal = 0
         reasons: frozenset[str] = _NO_REASONS
         present: frozenset[Said] = _NOTHING
         for entry in loud:
@@ -263,12 +264,11 @@ class Labeler:
                 reasons |= entry.reasons
             if entry.present:
                 present = present | entry.present if present else entry.present
-            if entry.conclusion_normal:
-                conclusion_normal = True
+            conclusion_normal |= entry.conclusion_normal
         if present:
-            if conclusion_normal:
-                reasons |= {"conclusion_disagrees"}
             names = {finding for finding, _ in present}
+            if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
+                reasons |= {"conclusion_disagrees"}
             for entry in entries:
                 if entry.absent and any(said[0] in names for said in entry.absent) and _contradict(present, entry.absent):
                     reasons |= {"contradiction"}

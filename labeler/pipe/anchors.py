@@ -242,6 +242,11 @@ class Anchorer:
         elif item.kind in (SIGN, STRUCTURE, HEADING):
             return
         following = items[k + 1] if k + 1 < len(items) else None
+        if item.kind == CUE and k and _denies_next(items[k - 1]):  # "không TD, không TK"
+            noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
+            if noun is not None:
+                items[k] = item.as_kind(SIGN, noun)
+                return
         if item.kind == CUE and following is not None and following.kind == SIGN:
             return  # "TD viêm phổi"
         for other in item.others:

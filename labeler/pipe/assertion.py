@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.lexicon import Unit
-from labeler.pipe.anchors import STOPS, Clauses, Hit
+from labeler.pipe.anchors import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.chronology import behind, dated, settle
 from labeler.pipe.keywords import (
     AMOUNT,
@@ -272,10 +272,14 @@ class _Sentence:
         hits = self._said_before(k, colon)
         if not hits and self._opens_segment(k):
             hits = self._said_in(self.clauses.segment[k] - 1, k)
+        if not hits and colon and kind == "absent":  # "Hạch: không"
+            for j in range(self.first, k):
+                for hit in self.clauses.hits.get(j, ()):
+                    hit.assertion = "absent" if hit.sense is UNATTACHED else hit.assertion
         unit = self.items[k].unit
         if not hits and unit is not None and unit.cue is not None and unit.cue.scope in ("before", "around"):
             return  # "xương sườn (-)": nothing was found there
-        if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles():
+        if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles(k):
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
@@ -588,9 +592,18 @@ class _Sentence:
             hit.assertion, hit.cue = scope.assertion, scope.item
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
             return
-        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._dangles():
+        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._dangles(scope.item):
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
+
+    def _nothing_after(self, k: int) -> bool:
+        return all(item.kind in (PUNCT, CUE, CONJUNCTION, NEUTRAL) for item in self.items[k + 1 : self.last + 1])
+
+    def _of_a_side(self, k: int) -> bool:
+        """Whether a side alone is denied: "tràn dịch phải, trái không"."""
+        segment = self.clauses.segment
+        kinds = {self.items[j].kind for j in range(self.first, self.last + 1) if segment[j] == segment[k] and j != k}
+        return SIDE in kinds and kinds <= {SIDE, PUNCT, NEUTRAL}
 
     def _denies_modifier(self, k: int) -> bool:
         """Whether nothing but a property is denied: "không tái phát", "hiện không hoạt động"."""
@@ -600,9 +613,11 @@ class _Sentence:
         self.out.denied.add(k + 1)
         return True
 
-    def _dangles(self) -> bool:
-        """Whether a negation of nothing is worth a look: not "Khác: không", nor "phim trước có nốt mờ, nay không thấy"."""
-        return not self.past and any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
+    def _dangles(self, k: int) -> bool:
+        """Whether a negation of nothing is worth a look: not "Hạch: không", "P ít, T không", nor that of an older film."""
+        if self.past or (self._after_colon(k) and self._nothing_after(k)) or self._of_a_side(k):
+            return False
+        return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
 
     def _unknown_after(self, k: int) -> bool:
         segment: Any = self.clauses.segment

@@ -29,7 +29,7 @@ class Verdict(NamedTuple):
     present: frozenset[Said]
     absent: frozenset[Said]
     reasons: frozenset[str]
-    conclusion_normal: bool
+    conclusion_normal: int  # regions of which the whole film, or the conclusion, is called normal
     historical: bool  # findings that are not about this film
     section: str  # in force after the line
     topic: str | None  # structure named by a heading line, for the lines below
@@ -95,13 +95,13 @@ class Interpolator:
         present: set[Said] = set()
         absent: set[Said] = set()
         historical = False
-        conclusion_normal = False
+        conclusion_normal = 0
         for k, hit in self.hits(clauses):
             assertion, sense = hit.assertion, hit.sense
             if sense.finding is not None and hit.cue is not None and _guessed(items[hit.cue], assertion):
                 reasons.add("uncertain_repair")
             if sense.finding is None:
-                conclusion_normal = conclusion_normal or self._calls_film_normal(clauses, said, k, hit, section)
+                conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
             elif assertion == "present" or assertion == "uncertain":
                 bit = self.bits[sense.region or "other"]
                 present.add((sense.finding, hit.side))
@@ -122,8 +122,7 @@ class Interpolator:
                     reasons.add("unspecified")
             elif assertion == "absent":
                 absent.add((sense.finding, hit.side))
-                if not conclusion_normal:
-                    conclusion_normal = self._calls_film_normal(clauses, said, k, hit, section)
+                conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
             elif assertion == "not_assessable":
                 reasons.add("not_assessable")
             else:
@@ -201,7 +200,7 @@ class Interpolator:
         items = clauses.items
         first = k + 2 if k + 2 < len(items) and items[k + 1].key == ":" else k + 1
         for j in range(first, min(first + 4, len(items))):
-            if clauses.segment[j] != clauses.segment[first] or items[j].kind == CUE:
+            if clauses.segment[j] != clauses.segment[first] or (items[j].kind == CUE and not _doubts(items[j])):
                 return False
             if items[j].kind == SIGN:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
@@ -219,25 +218,35 @@ class Interpolator:
             for hit in hits
         )
 
-    def _calls_film_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> bool:
-        """Whether a statement calls the film as a whole normal: outright, or of everything in the conclusion."""
+    def _called_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> int:
+        """Regions that a statement calls normal for the film as a whole: outright, or of everything in the conclusion."""
         sense = hit.sense
         if sense.finding is None:
             if hit.assertion != "present":
-                return False
+                return 0
             if sense.whole_film:
-                return True
+                return self._mask(sense.covers)
             if hit.structure is None and self._follows_finding(clauses, k):
-                return False  # "tràn dịch thể tự do"
+                return 0  # "tràn dịch thể tự do"
         elif not sense.generic:
-            return False
+            return 0
         concluding = (section == "conclusion" and not clauses.headings) or (
             said.conclusion_from is not None and k > said.conclusion_from
         )
         if not concluding:
-            return False
+            return 0
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
-        return len(regions) > 1 or (hit.structure is None and not sense.covers)
+        everything = len(regions) > 1 or (hit.structure is None and not sense.covers)
+        return self._mask(()) if everything else 0
+
+    def disagrees(self, findings: set[str], normal: int) -> bool:
+        """Whether findings lie in regions called normal."""
+        named = self.lexicon.findings
+        return any(normal & self.bits[named[finding].region] for finding in findings)
+
+    def _mask(self, regions: tuple[str, ...]) -> int:
+        """Bits of some regions; of all where none is named."""
+        return sum(self.bits[region] for region in regions or self.bits)
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""
@@ -344,6 +353,12 @@ class Interpolator:
                 if hit.sense.region is not None:
                     return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
+
+
+def _doubts(item: Item) -> bool:
+    """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
+    cue = item.unit.cue if item.unit is not None else None
+    return cue is not None and cue.assertion == "uncertain"
 
 
 def _far_fetched(item: Item) -> bool:
