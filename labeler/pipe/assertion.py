@@ -216,6 +216,8 @@ class _Sentence:
             self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
             return
         self._close()
+        if kind == "not_assessable" and self._ends_after(k) and self._said_before(k, False):
+            self.out.reasons.add("ambiguous_scope")  # "tràn dịch màng phổi không đánh giá được"
         if kind == "absent" and self._ends_after(k) and self._looks_back(k):
             self._backward(k, kind)  # "dịch không, khí không"
             return

@@ -14,6 +14,7 @@ from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
 
 COUNTS = ("present", "uncertain")
 GONE, STAYS = "gone", "stays"
+_BESIDE = {"pleura": "parenchyma"}  # "mổ tràn khí màng phổi, nay phổi nở tốt"
 SIZES = ("more", "less", "modifier")
 
 
@@ -66,9 +67,16 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
     return before, ahead
 
 
-def _told(clauses: Clauses, start: int, last: int, framed: list[Hit], now: bool) -> str | None:
-    """What the items from `start` on say of the findings of the past, up to a finding of their own."""
+def _told(
+    clauses: Clauses, start: int, last: int, framed: list[Hit], now: bool, beside: dict[str, str] | None = None
+) -> str | None:
+    """What the items from `start` on say of the findings of the past, up to a finding of their own.
+
+    `beside` names regions whose normal statements speak of a neighbour too.
+    """
     items, regions = clauses.items, _regions(framed)
+    if beside is not None:
+        regions |= {beside[region] for region in regions if region in beside}
     gone = stays = False
     for k in range(start, last + 1):
         item, unit = items[k], items[k].unit
@@ -136,7 +144,7 @@ def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: li
     """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
     for k in now:
         hits = [hit for _, hit in _hits(clauses, first, k) if _counts(hit) and hit not in settled]
-        if hits and _told(clauses, k, last, hits, True) == GONE:
+        if hits and _told(clauses, k, last, hits, True, _BESIDE) == GONE:
             return True
     return False
 
