@@ -129,8 +129,10 @@ class _Reader:
         """The films that a row is about: those of the item whose keys stand in `image_key`."""
         own = [item.sop_uid]
         if item.kind == "labels":
-            query = text("SELECT sop_uid FROM pairs WHERE report = :report AND status = 'matched'")
-            own = list(self._db.execute(query, {"report": item.report}).scalars()) or own
+            query = text("""SELECT sop_uid FROM pairs WHERE report = :report AND status = 'matched'
+                            UNION SELECT sop_uid FROM decisions WHERE item = :item AND sop_uid IS NOT NULL""")
+            found = self._db.execute(query, {"report": item.report, "item": item.key})
+            own = list(found.scalars()) or own
         keys = given.get("image_key", "").split()
         if not keys:
             return own
@@ -208,7 +210,10 @@ class _Reader:
         if decision.labels:  # what was seen and left as it was is confirmed
             seen = {} if decision.corrected is not None else self._proposed(given)
             seen.pop("abnormal", None)
-            after["labels"] = {**seen, **decision.labels}
+            after["labels"] = given_labels = {**seen, **decision.labels}
+            positive = [name for name, value in given_labels.items() if value and name != "abnormal"]
+            if given_labels.get("abnormal") == 0 and positive:
+                raise _Bad("bad_label", f"abnormal is 0 although {positive[0]} is 1; write 0 there too, or leave it empty")
         if decision.corrected is not None:
             after["corrected_text"] = decision.corrected
         return after

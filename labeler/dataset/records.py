@@ -190,7 +190,7 @@ def _parse(texts: Iterable[str], handler: _Handler, mended: Counter[str]) -> Non
             at, before = parser.at(), at
             silent = silent + len(text) if at == before else 0
             if silent > MAX_SILENCE:
-                raise handler.broken("endless_tag", "a tag of more than 64 MB; export the file again")
+                raise handler.broken("endless_tag", "a tag or comment of more than 64 MB; export the file again")
         if silent < 0:
             raise BrokenXml("not_well_formed", 1, 1, "empty; export it again")
         parser.close()

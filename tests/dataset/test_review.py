@@ -169,6 +169,7 @@ def test_an_image_is_excluded_alone(work: Path) -> None:
     give_back(rows)
     assert "film5" in labels()
     assert [row["sop_uid"] for row in listed("work", "unmatched") if row["reason"] == "image_excluded"] == ["film5b"]
+    assert give_back(rows)["known"] == 1
 
 
 def test_the_same_file_twice_adds_nothing(work: Path) -> None:
@@ -199,6 +200,7 @@ def test_decisions_cannot_be_changed_or_removed(work: Path) -> None:
         ("labels", {"pleura": "1"}, "no_verdict"),
         ("labels", {"verdict": "labels"}, "no_labels_given"),
         ("labels", {"verdict": "labels", "pleura": "2"}, "bad_label"),
+        ("labels", {"verdict": "labels", "abnormal": "0"}, "bad_label"),
         ("labels", {"verdict": "ok", "pleura": "1"}, "ok_with_changes"),
         ("labels", {"verdict": "ok", "proposed_pleura": ""}, "no_proposal"),
         ("labels", {"verdict": "ok", "item": "0" * 32}, "unknown_item"),
