@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import os
 from collections import Counter
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,54 +16,150 @@ from labeler.cli.base import Failure
 from labeler.cli.dataset_base import answer, json_option, listing, opened, reasons_of, stepper, workspace_argument
 from labeler.cli.progress import Meter, Progress
 
+if TYPE_CHECKING:
+    from labeler.dataset.collect import Account
+    from labeler.dataset.workspace import Workspace
+
+RADIOGRAPHS = ("CR", "DX")
+DAY = click.DateTime(["%Y-%m-%d"])
+FILE = click.Path(exists=True, dir_okay=False)
+
 refused_option = click.option("--allow-refused", is_flag=True, help="End with 0 although files were refused.")
 
 
 @click.command()
 @workspace_argument
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="Studies from this day on: 2020-11-05.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="And up to this day.")
-@click.option("--modality", "modalities", multiple=True, metavar="CODE", help="Only this; may be given several times.")
-@click.option("--in-place", is_flag=True, help="Leave the files where they are instead of copying them.")
+@click.option("--from", "first", type=DAY, metavar="DAY", help="Studies from this day on: 2020-11-05.")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="And up to this day. [of a PACS: the first day alone]")
+@click.option(
+    "--modality", "modalities", multiple=True, metavar="CODE",
+    help="Only this; may be given several times. [default: all of folders, CR and DX of a PACS]",
+)  # fmt: skip
+@click.option("--in-place", is_flag=True, help="Leave the files of folders where they are instead of copying them.")
+@click.option("--calling", default="VNLABEL", show_default=True, metavar="AE", help="This side's AE title at a DICOM node.")
+@click.option("--listen", metavar="HOST:PORT", help="Fetch by C-MOVE, sent to this address, instead of by C-GET.")
+@click.option("--ca", type=FILE, metavar="FILE.pem", help="Certificates to trust instead of the usual ones.")
+@click.option("--certificate", type=FILE, metavar="FILE.pem", help="This side's own certificate and key.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most so many requests a minute.")
+@click.option("--hours", metavar="FROM-TO", help="Ask only then, such as 19:00-06:00; wait at other times.")
 @refused_option
 @json_option
 def collect(
     workspace: str, sources: tuple[str, ...], first: datetime | None, last: datetime | None, modalities: tuple[str, ...],
-    in_place: bool, allow_refused: bool, as_json: bool,
+    in_place: bool, calling: str, listen: str | None, ca: str | None, certificate: str | None, rate: float | None,
+    hours: str | None, allow_refused: bool, as_json: bool,
 ) -> int:  # fmt: skip
-    """Take DICOM objects into the workspace, each once.
+    """Take DICOM objects into the workspace, each once, from folders or from a PACS.
 
-    SOURCE is a folder or file. An object with the UID of another and other bytes is set aside and reported, as are
-    the same pixels under another UID; what is no usable DICOM file is refused and named.
+    SOURCE is a folder or file, a DICOMweb address (https://pacs/dicom-web), or a DICOM node (dicom://AE@host:104, by
+    TLS dicoms://). A PACS is asked day by day; what came is held against what it promised. Run again, it goes on where
+    it was. Credentials come from the environment: VNLABEL_PACS_USER and VNLABEL_PACS_PASSWORD, or VNLABEL_PACS_TOKEN.
+
+    An object with the UID of another and other bytes is set aside and reported, as are the same pixels under another
+    UID; what is no usable DICOM file is refused and named.
 
     \b
     Examples:
       vnlabel dataset collect work films/
-      vnlabel dataset collect work films/ --from 2020-11-01 --to 2020-11-30 --modality CR --modality DX
+      vnlabel dataset collect work https://pacs/dicom-web --from 2020-11-01 --to 2020-11-30 --hours 19:00-06:00
+      vnlabel dataset collect work dicom://PACS@10.0.0.5:104 --from 2020-11-05 --calling VNLABEL --listen 10.0.0.9:11112
     """
+    from labeler.dataset.collect import Account
+
+    days = (None if first is None else first.date(), None if last is None else last.date())
+    with opened(workspace, create=True) as ws:
+        way = _Way(days, tuple(code.upper() for code in modalities), calling, _host_port(listen), ca, certificate)
+        total = Account()
+        for source in sources:
+            remote = "://" in source
+            account = _from_archive(ws, source, way, rate, hours) if remote else _from_folder(ws, source, way, in_place)
+            for mine, theirs in zip(total.counters(), account.counters(), strict=True):
+                mine.update(theirs)
+            total.short += account.short
+    counts = {name: total.counts[name] for name in ("taken", "known", "not_wanted", "other_files", "directories", "failed")}
+    if any("://" in source for source in sources):
+        counts["expected"] = total.counts["expected"]
+    answer(
+        as_json,
+        {
+            **counts, "refused": dict(sorted(total.refused.items())), "reported": dict(sorted(total.reported.items())),
+            "short_days": total.short,
+        },
+        [
+            f"images  {counts['taken']} taken, {counts['known']} known already, {sum(total.refused.values())} refused"
+            + (f"; {counts['other_files']} other files" if counts["other_files"] else "")
+            + (f"; {counts['expected']} expected, {counts['failed']} did not come" if "expected" in counts else ""),
+            *reasons_of("refused", total.refused), *reasons_of("reported", total.reported),
+        ],
+    )  # fmt: skip
+    return 2 if (total.refused or total.short) and not allow_refused else 0
+
+
+class _Way(NamedTuple):
+    """How to collect: days, modalities, and who asks a node."""
+
+    days: tuple[date | None, date | None]
+    modalities: tuple[str, ...]
+    calling: str
+    listen: tuple[str, int] | None
+    ca: str | None
+    certificate: str | None
+
+
+def _from_folder(ws: Workspace, source: str, way: _Way, in_place: bool) -> Account:
     from labeler.dataset.collect import FOLDER, Store, Wanted, collect_files
     from labeler.dataset.dicom import needs
 
-    days = ["" if day is None else day.strftime("%Y%m%d") for day in (first, last)]
-    wanted = Wanted(days[0], days[1], tuple(code.upper() for code in modalities))
-    with opened(workspace, create=True) as ws:
-        needs("pacs", "pydicom")
-        meter = Meter()
-        with Progress(meter, "collecting") as progress, Store(ws, FOLDER, wanted, progress.say) as store:
-            collect_files(store, sources, in_place, stepper(meter, progress))
-        account = store.account
-    counts = {name: account.counts[name] for name in ("taken", "known", "not_wanted", "other_files", "directories")}
-    answer(
-        as_json,
-        {**counts, "refused": dict(sorted(account.refused.items())), "reported": dict(sorted(account.reported.items()))},
-        [
-            f"images  {counts['taken']} taken, {counts['known']} known already, {sum(account.refused.values())} refused"
-            + (f"; {counts['other_files']} other files" if counts["other_files"] else ""),
-            *reasons_of("refused", account.refused), *reasons_of("reported", account.reported),
-        ],
-    )  # fmt: skip
-    return 2 if account.refused and not allow_refused else 0
+    needs("pacs", "pydicom")
+    first, last = ("" if day is None else day.strftime("%Y%m%d") for day in way.days)
+    meter = Meter()
+    with (
+        Progress(meter, "collecting") as progress,
+        Store(ws, FOLDER, Wanted(first, last, way.modalities), progress.say) as store,
+    ):
+        collect_files(store, source, in_place, stepper(meter, progress))
+    return store.account
+
+
+def _from_archive(ws: Workspace, source: str, way: _Way, rate: float | None, hours: str | None) -> Account:
+    from labeler.dataset.archive import Archive, collect_archive
+    from labeler.dataset.collect import Store, Wanted
+    from labeler.dataset.dicomweb import DicomWeb
+    from labeler.dataset.node import Node
+    from labeler.dataset.pace import Hours, Pace
+
+    first, last = way.days[0], way.days[1] or way.days[0]
+    if first is None or last is None or last < first:
+        raise Failure("collect: a PACS is asked by day: --from 2020-11-01, and --to a day not before it")
+    user, password, token = (os.environ.get(f"VNLABEL_PACS_{name}") for name in ("USER", "PASSWORD", "TOKEN"))
+    within = Hours(hours) if hours is not None else None
+    archive: Archive
+    if source.startswith(("http://", "https://")):
+        archive = DicomWeb(source, user=user, password=password, token=token, ca=way.ca, certificate=way.certificate)
+    else:
+        archive = Node(
+            source, calling=way.calling, move_to=way.listen, user=user, password=password, ca=way.ca,
+            certificate=way.certificate,
+        )  # fmt: skip
+    meter = Meter((last - first).days + 1)
+    with (
+        contextlib.closing(archive),
+        Progress(meter, "days") as progress,
+        Store(ws, archive.origin, Wanted(), progress.say) as store,
+    ):
+        pace = Pace(rate, within, progress.say)
+        collect_archive(store, archive, first, last, way.modalities or RADIOGRAPHS, pace, stepper(meter, progress))
+    return store.account
+
+
+def _host_port(listen: str | None) -> tuple[str, int] | None:
+    if listen is None:
+        return None
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise Failure(f"--listen {listen}: an address and a port are needed, such as 10.0.0.9:11112")
+    return host.strip("[]"), int(port)
 
 
 @click.command()

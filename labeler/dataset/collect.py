@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,10 @@ class Account:
     refused: Counter[str] = field(default_factory=Counter)
     reported: Counter[str] = field(default_factory=Counter)
     short: list[str] = field(default_factory=list)  # days on which less came than the PACS promised
+
+    def counters(self) -> tuple[Counter[str], ...]:
+        """All that can be added up."""
+        return self.counts, self.refused, self.reported
 
 
 class Store:
@@ -169,8 +173,8 @@ class Store:
         self.commit(wait=True)
 
 
-def collect_files(store: Store, given: Iterable[str], in_place: bool, step: Callable[[int], None]) -> None:
-    """Take the DICOM files of folders and files as given; files of a folder that are no DICOM are counted, not refused."""
+def collect_files(store: Store, given: str, in_place: bool, step: Callable[[int], None]) -> None:
+    """Take the DICOM files of a folder, or a file; files of other kinds are counted, not refused."""
     for path, shown in find_dicom(given):
         step(1)
         try:
@@ -189,21 +193,20 @@ def collect_files(store: Store, given: Iterable[str], in_place: bool, step: Call
         store.take(data, str(path), shown, at=path.resolve() if in_place else None)
 
 
-def find_dicom(given: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    """(file, the name that messages use) for files as given and all files of folders, in order.  Raises BadInput.
+def find_dicom(given: str) -> Iterator[tuple[Path, str]]:
+    """(file, the name that messages use) for a file as given or all files of a folder, in order.  Raises BadInput.
 
     Files of a folder often bear patients' names or numbers: messages name them by a hash.
     """
-    for name in given:
-        path = Path(name)
-        if path.is_dir():
-            for folder, below, files in os.walk(path):
-                below.sort()
-                for file in sorted(files):
-                    full = Path(folder, file)
-                    code = hashlib.sha256(os.fsencode(full.relative_to(path))).hexdigest()[:8]
-                    yield full, f"{name.rstrip('/')}/[{code}]"
-        elif path.exists():
-            yield path, name
-        else:
-            raise BadInput(f"{name}: no such file or folder")
+    path = Path(given)
+    if path.is_dir():
+        for folder, below, files in os.walk(path):
+            below.sort()
+            for file in sorted(files):
+                full = Path(folder, file)
+                code = hashlib.sha256(os.fsencode(full.relative_to(path))).hexdigest()[:8]
+                yield full, f"{given.rstrip('/')}/[{code}]"
+    elif path.exists():
+        yield path, given
+    else:
+        raise BadInput(f"{given}: no such file or folder")

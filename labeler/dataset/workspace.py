@@ -131,6 +131,7 @@ asked = Table(
     Column("study_uid", Text, primary_key=True),
     Column("day", Text, nullable=False, index=True),
     Column("expected", Integer, nullable=False),  # images of the wanted modalities, as the PACS counts them
+    Column("total", Integer), Column("modalities", Text, nullable=False),  # images of any; which were wanted, with ,
 )  # fmt: skip
 renderings = Table(
     "renderings", metadata,  # how each image was made

@@ -11,7 +11,8 @@ from pydicom.uid import generate_uid
 from tests.dataset.films import encoded, film, values, write
 from tests.dataset.hospital import answer, done, listed
 
-NOTHING = {"taken": 0, "known": 0, "not_wanted": 0, "other_files": 0, "directories": 0, "refused": {}, "reported": {}}
+NOTHING = {"taken": 0, "known": 0, "not_wanted": 0, "other_files": 0, "directories": 0, "failed": 0,
+           "refused": {}, "reported": {}, "short_days": []}  # fmt: skip
 
 
 def test_folders(here: Path) -> None:

@@ -1,0 +1,167 @@
+"""What of asking a PACS needs none: pace, hours, addresses, silence."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+import threading
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeler.dataset import archive
+from labeler.dataset.archive import ArchiveError, Study
+from labeler.dataset.dicomweb import part
+from labeler.dataset.pace import Hours, Pace
+from labeler.io.sources import BadInput
+from tests.dataset.hospital import done
+from tests.dataset.orthanc import self_signed
+
+NIGHT = datetime(2020, 11, 5, 23, 30)
+
+
+@pytest.mark.parametrize(
+    ("hours", "now", "wait"),
+    [
+        ("19:00-06:00", NIGHT, 0),
+        ("19:00-06:00", NIGHT.replace(hour=5, minute=59), 0),
+        ("19:00-06:00", NIGHT.replace(hour=6, minute=0), 13 * 3600),
+        ("12:00-13:30", NIGHT.replace(hour=11), 1800),
+        ("12:00-13:30", NIGHT.replace(hour=13, minute=29), 0),
+        ("12:00-13:30", NIGHT.replace(hour=14, minute=0), 22 * 3600),
+        ("0:00-24:00", NIGHT, 0),
+    ],
+)
+def test_hours(hours: str, now: datetime, wait: float) -> None:
+    """The end is not within; over midnight when it comes before the beginning."""
+    assert Hours(hours).wait(now) == wait
+
+
+@pytest.mark.parametrize("hours", ["", "19-6", "25:00-26:00", "19:00-19:00", "24:30-06:00"])
+def test_hours_that_are_none(hours: str) -> None:
+    with pytest.raises(BadInput, match="19:00-06:00"):
+        Hours(hours)
+
+
+def test_pace() -> None:
+    """So many requests a minute, evenly; at closed hours it sleeps and says so once."""
+    now = NIGHT
+    said: list[str] = []
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += timedelta(seconds=seconds)
+
+    pace = Pace(30, None, said.append, lambda: now, sleep)
+    for _ in range(31):
+        pace()
+    assert now - NIGHT == timedelta(minutes=1)
+    pace = Pace(None, Hours("08:00-09:00"), said.append, lambda: now, sleep)
+    pace()
+    assert (now.hour, now.minute, len(said)) == (8, 0, 1)
+
+
+def test_multipart() -> None:
+    """The one part as it came, whatever its bytes; a body that was cut is asked for again."""
+    kind = 'multipart/related; type="application/dicom"; boundary="b o"'
+    data = bytes(range(256)) + b"\r\n--b"
+    body = b"--b o\r\nContent-Type: application/dicom\r\n\r\n" + data + b"\r\n--b o--\r\n"
+    assert part(body, kind) == data
+    for broken in (body[:-9], b""):
+        with pytest.raises(ArchiveError) as error:
+            part(broken, kind)
+        assert error.value.gone
+    with pytest.raises(ArchiveError):
+        part(b"<html>", "text/html")
+
+
+class Silent:
+    """A server that names at most `most` studies of one a minute, and never says that there are more."""
+
+    def __init__(self, number: int, most: int) -> None:
+        self.times, self.most, self.asked = [f"{n // 60:02}{n % 60:02}30" for n in range(number)], most, 0
+
+    def studies(self, day: str, times: str) -> tuple[list[Study], bool]:
+        self.asked += 1
+        begin, _, end = times.partition("-")
+        fitting = [time for time in self.times if not times or begin <= time <= end]
+        return [Study(time, None, ()) for time in fitting[: self.most]], False
+
+
+@pytest.mark.parametrize(("number", "most", "requests"), [(49, 50, 1), (400, 100, 20), (400, 1000, 7), (1440, 50, 200)])
+def test_silent_caps(number: int, most: int, requests: int) -> None:
+    """All are found, with few requests; one round of halves is enough where nothing is held back."""
+    server: Any = Silent(number, most)
+    found = archive._studies_of(archive._Caller(server, Pace(None, None, print)), "20201105")
+    assert len(found) == number and server.asked <= requests
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://127.0.0.1:9/dicom-web", "dicom://PACS@127.0.0.1:9", "dicoms://PACS@127.0.0.1:9", "dicom://x",
+        "dicom://AE@host", "ftp://host/x", "http://me:secret@host/x",
+    ],
+)  # fmt: skip
+def test_nobody_there(here: Path, source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, that tells nothing secret."""
+    monkeypatch.setattr(archive, "PAUSE", 0.0)
+    result = done("collect", "work", source, "--from", "2020-11-05", status=2)
+    assert result.stderr.count("\n") == 1 and "secret" not in result.stderr and not result.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (), ("--from", "2020-11-05", "--to", "2020-11-04"), ("--from", "2020-11-05", "--listen", "11112"),
+        ("--from", "2020-11-05", "--hours", "night"),
+    ],
+)  # fmt: skip
+def test_options(here: Path, options: tuple[str, ...]) -> None:
+    result = done("collect", "work", "dicom://PACS@127.0.0.1:9", *options, status=2)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
+def test_https(here: Path) -> None:
+    """A DICOMweb server is trusted by its certificate, and told who asks by a token over https alone."""
+    heard: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(str(self.headers["Authorization"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    certificate, key = self_signed(here)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = f"https://127.0.0.1:{server.server_port}/dicom-web"
+    try:
+        result = done("collect", "work", source, "--from", "2020-11-05", status=2)
+        assert "--ca" in result.stderr and result.stderr.count("\n") == 1 and not heard
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VNLABEL_PACS_TOKEN", "s3cret")
+            result = done("collect", "work", source, "--from", "2020-11-05", "--ca", certificate)
+        assert heard == ["Bearer s3cret"] and "s3cret" not in result.output
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_credentials_by_http(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not sent over a line that anybody can read."""
+    monkeypatch.setenv("VNLABEL_PACS_TOKEN", "s3cret")
+    result = done("collect", "work", "http://pacs.example/dicom-web", "--from", "2020-11-05", status=2)
+    assert "https" in result.stderr and "s3cret" not in result.output
