@@ -12,7 +12,7 @@ from typing import Any
 
 from labeler.lexicon import Unit
 from labeler.pipe.anchors import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.chronology import behind, dated, settle
+from labeler.pipe.chronology import behind, dated, left_open, settle
 from labeler.pipe.keywords import (
     AMOUNT,
     CONJUNCTION,
@@ -75,7 +75,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
     n = len(items)
     out.excluded = [False] * n
     first = 0
-    then = False  # whether a sentence told of findings at some time
+    then = older = False  # whether a sentence told of findings at some time, or of an older film
     while first < n:
         last = first
         while last + 1 < n and clauses.sentence[last + 1] == clauses.sentence[first]:
@@ -92,6 +92,9 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
         then = then or (bool(clauses.timed) and dated(clauses, first, last))
+        if older and left_open(clauses, first, last):
+            out.reasons.add("unclear_time")  # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
+        older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
     return out
 
@@ -171,7 +174,7 @@ class _Sentence:
         if kind == "present":
             if self.scope is not None and (self.scope.covered or self.scope.comma or cue.scope == "sentence"):
                 self._close()
-            if cue.scope == "clause" and not (self.past and self.override in (None, (self.past[-1], "historical"))):
+            if cue.scope == "clause" and self.override not in (None, *((k, "historical") for k in self.past)):
                 return  # "chụp lại" ends the older film, but no advice
             if cue.scope != "none":
                 self.now.append(k)

@@ -13,7 +13,7 @@ from labeler.pipe.anchors import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
 
 COUNTS = ("present", "uncertain")
-GONE, STAYS = "gone", "stays"
+GONE, STAYS, UNSURE = "gone", "stays", "unsure"
 _BESIDE = {"pleura": "parenchyma"}  # "mổ tràn khí màng phổi, nay phổi nở tốt"
 SIZES = ("more", "less", "modifier")
 
@@ -33,8 +33,10 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
             continue  # "không đổi từ phim trước"
         settled += framed
         start = turn if turn is not None and not before else max([mark, *(hit.item for hit in ahead)]) + 1
-        told = _told(clauses, start, last, framed, turn is not None)
-        if told == GONE:
+        told = _told(clauses, start, last, framed, turn)
+        if told == UNSURE:
+            unclear = True
+        elif told == GONE:
             for hit in before:
                 hit.assertion, hit.cue = "historical", mark
         elif told == STAYS:
@@ -44,6 +46,11 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
         elif before and not _has_course(clauses, first, mark) and not _measured(clauses, mark, last):
             unclear = True
     return unclear or _turned(clauses, first, last, now, settled) or _undated(clauses, first, last)
+
+
+def left_open(clauses: Clauses, first: int, last: int) -> bool:
+    """Whether a sentence says the course of something that it does not name: "Phim này không thay đổi"."""
+    return _has_course(clauses, first, last + 1) and not any(True for _ in _hits(clauses, first, last + 1))
 
 
 def dated(clauses: Clauses, first: int, last: int) -> bool:
@@ -68,11 +75,11 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
 
 
 def _told(
-    clauses: Clauses, start: int, last: int, framed: list[Hit], now: bool, beside: dict[str, str] | None = None
+    clauses: Clauses, start: int, last: int, framed: list[Hit], turn: int | None, beside: dict[str, str] | None = None
 ) -> str | None:
     """What the items from `start` on say of the findings of the past, up to a finding of their own.
 
-    `beside` names regions whose normal statements speak of a neighbour too.
+    `turn` is the word of now among them, `beside` names regions whose normal statements speak of a neighbour too.
     """
     items, regions = clauses.items, _regions(framed)
     if beside is not None:
@@ -80,6 +87,7 @@ def _told(
     gone = stays = False
     for k in range(start, last + 1):
         item, unit = items[k], items[k].unit
+        now = turn is not None and k > turn
         course = unit is not None and unit.role == "course"
         for hit in clauses.hits.get(k, ()) if not course else ():
             if hit in framed:
@@ -97,6 +105,8 @@ def _told(
                 gone = gone or unit.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
             elif unit.cue.assertion == "present" and unit.cue.scope == "none":
                 stays = stays or now
+        elif now and item.kind == NUMBER and item.key[0] == "0":
+            return UNSURE  # a ratio of then and one of now
         elif now and (item.kind in (AMOUNT, NUMBER) or (unit is not None and unit.role in SIZES)):
             stays = stays or not gone
     return _verdict(gone, stays)
@@ -127,7 +137,8 @@ def _is_earlier(clauses: Clauses, k: int) -> bool:
 
 def _measured(clauses: Clauses, mark: int, last: int) -> bool:
     """Whether only a number of then is told beside the one of now: "tim to 0,61, phim trước 0,55"."""
-    return any(item.kind == NUMBER for item in clauses.items[mark + 1 : min(mark + 3, last + 1)])
+    numbers = [item for item in clauses.items[mark + 1 : min(mark + 3, last + 1)] if item.kind == NUMBER]
+    return any(not (len(item.key) == 4 and item.key.isdigit()) for item in numbers)  # no year
 
 
 def _concerns(hit: Hit, regions: set[str]) -> bool:
@@ -144,7 +155,7 @@ def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: li
     """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
     for k in now:
         hits = [hit for _, hit in _hits(clauses, first, k) if _counts(hit) and hit not in settled]
-        if hits and _told(clauses, k, last, hits, True, _BESIDE) == GONE:
+        if hits and _told(clauses, k, last, hits, k, _BESIDE) == GONE:
             return True
     return False
 
