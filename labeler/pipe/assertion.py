@@ -191,7 +191,7 @@ class _Sentence:
                 self._bracket(k, kind)
                 return
             self._close()
-            if kind == "historical" and cue.scope == "clause":
+            if kind == "historical" and self.override is None:
                 self.past.append(k)
             if self.override is None:
                 self.override = (k, kind)
@@ -288,7 +288,9 @@ class _Sentence:
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         for hit in hits:
-            if hit.assertion == "present" or (colon and hit.assertion == "uncertain" and kind == "absent"):  # "Nghi lao: không"
+            if hit.assertion == "present" or (
+                colon and hit.assertion == "uncertain" and kind == "absent"
+            ):  # "Nghi lao: không"
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
@@ -597,7 +599,12 @@ class _Sentence:
             hit.assertion, hit.cue = scope.assertion, scope.item
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
             return
-        if not hits and scope.assertion == "absent" and not self._unknown_after(scope.item) and self._dangles(scope.item):
+        if (
+            not hits
+            and scope.assertion == "absent"
+            and not self._unknown_after(scope.item)
+            and self._dangles(scope.item)
+        ):
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
 

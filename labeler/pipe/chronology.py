@@ -34,7 +34,7 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
         settled += framed
         start = turn if turn is not None and not before else max([mark, *(hit.item for hit in ahead)]) + 1
         told = _told(clauses, start, last, framed, turn)
-        if told == UNSURE:
+        if told == UNSURE or (turn is None and told is None and _goes_far(clauses, mark, ahead)):
             unclear = True
         elif told == GONE:
             for hit in before:
@@ -72,6 +72,12 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
         before += [hit for _, hit in _hits(clauses, mark, turn) if _counts(hit)]
     ahead = [hit for _, hit in _hits(clauses, mark, last + 1) if hit.cue == mark and hit.assertion == "historical"]
     return before, ahead
+
+
+def _goes_far(clauses: Clauses, mark: int, ahead: list[Hit]) -> bool:
+    """Whether the past takes in more than its clause: "trước đây khỏe, tràn dịch màng phổi phải" may be of now."""
+    start = clauses.segment[mark] + (clauses.items[mark + 1 : mark + 2] != [] and clauses.items[mark + 1].key == ":")
+    return any(clauses.segment[hit.item] > start for hit in ahead)
 
 
 def _told(

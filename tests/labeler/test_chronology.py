@@ -43,12 +43,16 @@ STAYS = [
     ("Hôm qua ngã xe, gãy xương sườn 5 phải.", "rib_fracture present right"),
     ("Nốt mờ trước tim, nay to hơn phim cũ.", "nodule present"),
     ("U trung thất trước.", "mediastinal_mass present"),
+    ("Dịch màng phổi phải gần hết.", "pleural_effusion present right"),
+    ("Thùy dưới trái nở lại một phần.", "atelectasis present"),
 ]
 UNCLEAR = [
     "Mờ đáy phổi phải, hiện phổi sáng.",
     "Tràn dịch màng phổi phải trên phim trước.",
     "Phim ngày 12/3: đám mờ đáy phổi phải. Hôm nay phổi sáng.",
     "Sau điều trị đám mờ đáy phải giảm.",
+    "Mổ tràn khí màng phổi trái 2021, nay phổi nở.",
+    "Chỉ số tim ngực 0,56 phim trước, nay 0,49.",
 ]
 
 
@@ -68,6 +72,18 @@ def test_where_nothing_tells_a_person_decides(labeler: Labeler, sentence: str) -
     report = labeler.label(sentence)
     assert report.labels["abnormal"] == 1
     assert "unclear_time" in report.reasons
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Tiền sử hút thuốc, phổi tăng sáng.",
+        "Trước đây khỏe mạnh, tràn dịch màng phổi phải nhiều.",
+        "Phim trước: nốt mờ thùy trên phải. Phim này không thay đổi.",
+    ],
+)
+def test_a_history_that_may_end_at_a_comma_goes_to_a_person(labeler: Labeler, sentence: str) -> None:
+    assert "unclear_time" in labeler.label(sentence).reasons
 
 
 def test_advice_is_not_ended_by_a_film_to_be_taken_again(labeler: Labeler) -> None:
