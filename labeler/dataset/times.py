@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta, timezone
 HOSPITAL = timezone(timedelta(hours=7))  # Vietnam has one zone and no summer time
 YEARS = range(1950, 2100)  # later and earlier ones are typing errors
 EPOCH = datetime(1970, 1, 1)
+LENGTHS = (8, 12, 14)  # digits: a date, with hours and minutes, with seconds
 SECOND = 1_000_000  # microseconds
 
-_DIGITS = re.compile(r"\d{8}(?:\d{4}(?:\d{2})?)?", re.ASCII)
 _CLOCK = r"(?:[T\s]+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?\s*(?P<z>Z|[+-]\d{2}:?\d{2})?)?"
 _WRITTEN = (
     re.compile(r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})" + _CLOCK, re.ASCII),
@@ -33,12 +33,16 @@ def parse_time(text: str, *, end: bool = False) -> datetime | None:
     alone is its midnight, or with `end` its last second: a check-out on a date includes that day.
     """
     text = text.strip()
-    if _DIGITS.fullmatch(text):
+    if len(text) in LENGTHS and text.isascii() and text.isdigit():
         # 19 and 20, which years begin with, are no months: a date is never good both ways
-        parts = (text[:4], text[4:6], text[6:8]) if int(text[4:6]) <= 12 and int(text[:4]) in YEARS else (
-            text[4:8], text[2:4], text[:2]
-        )  # fmt: skip
-        found = _make(*parts, text[8:10] or "0", text[10:12] or "0", text[12:] or "0")
+        if int(text[4:6]) > 12 or int(text[:4]) not in YEARS:
+            text = text[4:8] + text[2:4] + text[:2] + text[8:]
+        if int(text[:4]) not in YEARS:
+            return None
+        try:
+            found = datetime.fromisoformat(f"{text[:8]}T{text[8:]}" if len(text) > 8 else text)
+        except ValueError:
+            return None
         return _last_second(found) if end and len(text) == 8 else found
     for pattern in _WRITTEN:
         match = pattern.fullmatch(text)
