@@ -33,6 +33,7 @@ def parse_time(text: str, *, end: bool = False) -> datetime | None:
     alone is its midnight, or with `end` its last second: a check-out on a date includes that day.
     """
     text = text.strip()
+    found: datetime | None
     if len(text) in LENGTHS and text.isascii() and text.isdigit():
         # 19 and 20, which years begin with, are no months: a date is never good both ways
         if int(text[4:6]) > 12 or int(text[:4]) not in YEARS:

@@ -342,6 +342,7 @@ def test_every_list_is_a_table(here: Path) -> None:
     assert set(listed("work", "pairs")[0]) == {
         "sop_uid", "session_id", "service_id", "report_time", "study_time", "status", "reason",
     }  # fmt: skip
+    assert Path("listed.csv").stat().st_mode & 0o777 == 0o600
     assert listed("work", "pairs")[0]["study_time"] == "2020-11-05T09:30:00"
 
 
