@@ -174,7 +174,7 @@ class _Sentence:
         if kind == "present":
             if self.scope is not None and (self.scope.covered or self.scope.comma or cue.scope == "sentence"):
                 self._close()
-            if cue.scope == "clause" and self.override not in (None, *((k, "historical") for k in self.past)):
+            if cue.scope == "clause" and not (self.past and self.override in (None, (self.past[-1], "historical"))):
                 return  # "chụp lại" ends the older film, but no advice
             if cue.scope != "none":
                 self.now.append(k)
