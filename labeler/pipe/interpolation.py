@@ -284,10 +284,10 @@ class Interpolator:
         return any(hit.anchor == k for hits in clauses.hits.values() for hit in hits)
 
     def _harmless(self, clauses: Clauses, k: int) -> bool:
-        """Whether an unknown word cannot well carry a finding: one or two beside a predicate that is understood.
+        """Whether an unknown word cannot well change a label: one or two that describe a finding which is there.
 
-        "Hai phổi sáng xyz" and "đám mờ xyz đáy phổi" say what they say; "phổi phải xyz", "có xyz" and "phổi sáng và xyz"
-        may say anything.
+        "Đám mờ xyz đáy phổi" says what it says; "hai phổi sáng xyz", "phổi phải xyz", "có xyz" and "đám mờ và xyz" may say
+        anything, and so may "tràn dịch xyz", which may be where the fluid is.
         """
         items, segment = clauses.items, clauses.segment
         j = k - 1
@@ -306,8 +306,11 @@ class Interpolator:
             for hit in clauses.hits.get(m, ()):
                 if hit.sense is not UNATTACHED:
                     predicates += 1
-                    if m > k and hit.sense.finding is not None and hit.assertion in ("present", "uncertain"):
-                        return False  # what stands before a finding may deny it
+                    there = hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
+                    if not there or m > k:
+                        return False  # what stands before a finding may deny it, beside a normal word be one
+                    if hit.structure is None and m == j:
+                        return False
         return predicates > 0 and unknown <= MAX_HARMLESS
 
     def _modifies(self, item: Item) -> bool:
