@@ -128,7 +128,7 @@ class Cue(Entry):
     just said, `around` back, or forward where nothing was said, `clause` to the next comma or colon, `bracket` to the
     end of a bracket opened right after, `sentence` to the end of the sentence.  Of `earlier`: `sentence` for words of an
     older film, `clause` for words of time, which count only where the sentence goes on to speak of now, `next` for those
-    that must stand between a structure and what is said of it besides.
+    that must stand between a structure and what is said of it besides, `before` for what was just said alone.
     """
 
     assertion: Literal[

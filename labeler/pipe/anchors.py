@@ -152,7 +152,7 @@ class Clauses:
 
     def _is_past(self, k: int, scope: str) -> bool:
         """Whether words of time tell of the past: those of an older film always, others where the sentence turns to now."""
-        if scope == "sentence":
+        if scope in ("sentence", "before"):
             return True
         items = self.items
         if scope == "next":  # "góc sườn hoành trước tù, nay nhọn", not "nốt mờ trước tim, nay ..."

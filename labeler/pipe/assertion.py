@@ -169,7 +169,7 @@ class _Sentence:
             self.clinical = True
             return
         if kind == "earlier":
-            self._earlier(k)
+            self._earlier(k, cue.scope)
             return
         if kind == "present":
             if self.scope is not None and (self.scope.covered or self.scope.comma or cue.scope == "sentence"):
@@ -226,9 +226,11 @@ class _Sentence:
             return
         self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope)
 
-    def _earlier(self, k: int) -> None:
+    def _earlier(self, k: int, scope: str) -> None:
         """Words of an older film: of what was just said, else of what follows, up to words of now."""
         if not self.about_film or self.override is not None:
+            return
+        if scope == "before" and not any(h.sense.region != "chest_wall" for h in behind(self.clauses, self.first, k)):
             return
         self._close()
         self.past.append(k)

@@ -27,6 +27,7 @@ GONE = [
     ("Trên phim trước nghi ngờ nốt mờ, chụp lại không thấy.", "nodule historical"),
     ("So với phim trước điều trị (hang đỉnh trái 3 cm): hang đã mất hoàn toàn.", "cavity historical; cavity absent"),
     ("Mẹ lao phổi AFB(+), phổi bé sáng.", "-"),
+    ("U trung thất đã mổ, nay trung thất cân đối.", "mediastinal_mass historical"),
 ]
 STAYS = [
     ("Đám mờ đáy phải phim trước nay còn.", "lung_opacity present right"),
@@ -43,6 +44,8 @@ STAYS = [
     ("Hôm qua ngã xe, gãy xương sườn 5 phải.", "rib_fracture present right"),
     ("Nốt mờ trước tim, nay to hơn phim cũ.", "nodule present"),
     ("U trung thất trước.", "mediastinal_mass present"),
+    ("Gãy xương đòn trái đã mổ.", "clavicle_fracture present left"),
+    ("Tái khám lao phổi, còn thâm nhiễm đỉnh phải.", "tuberculosis historical; infiltration present right"),
     ("Dịch màng phổi phải gần hết.", "pleural_effusion present right"),
     ("Thùy dưới trái nở lại một phần.", "atelectasis present"),
 ]
