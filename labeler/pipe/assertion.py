@@ -241,6 +241,8 @@ class _Sentence:
 
     def _looks_back_alone(self, k: int) -> bool:
         """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
+        if self._after_colon(k):
+            return True
         segment = self.clauses.segment
         ahead = range(k + 1, self.last + 1)
         if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
@@ -323,7 +325,11 @@ class _Sentence:
     def _said_before(self, k: int, whole: bool) -> list[Hit]:
         clauses = self.clauses
         out: list[Hit] = []
+        colons = 0
         for j in range(k - 1, self.first - 1, -1):
+            colons += self.items[j].key == ":"
+            if whole and colons > 1:
+                break  # "tràn dịch: có, tràn khí: không"
             here = clauses.segment[j] == clauses.segment[k]
             for hit in clauses.hits.get(j, ()):
                 if hit.sense.finding is None:

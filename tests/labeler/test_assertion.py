@@ -27,6 +27,12 @@ NEGATION = [
     ("k thấy tràn khí màng phổi", "pneumothorax absent"),
     ("Không còn tràn dịch màng phổi.", "pleural_effusion absent"),
     ("No pleural effusion.", "pleural_effusion absent"),
+    # question and answer
+    ("Tràn dịch màng phổi: có, tràn khí màng phổi: không.", "pleural_effusion present; pneumothorax absent"),
+    ("Hạch rốn phổi: không.", "hilar_lymph_nodes absent"),
+    ("Màng phổi: không TD, không TK.", "pleural_effusion absent; pneumothorax absent"),
+    ("Tràn dịch màng phổi phải ít, trái không.", "pleural_effusion present right"),
+    ("Không tràn khí, ít dịch góc phải.", "pneumothorax absent; pleural_effusion present right"),
     # over a list
     ("Không thấy tràn dịch, tràn khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
     ("Không tràn dịch, tràn khí, dày dính màng phổi.", "pleural_effusion absent; pneumothorax absent; pleural_thickening absent"),
