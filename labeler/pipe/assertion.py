@@ -279,6 +279,8 @@ class _Sentence:
         """Apply a cue to what was just said in its segment; after a colon, to the whole list before it."""
         colon = self._after_colon(k)
         hits = self._said_before(k, colon)
+        if colon and kind == "absent":
+            hits = [hit for hit in hits if not self._answers(k, hit)]
         if not hits and self._opens_segment(k):
             hits = self._said_in(self.clauses.segment[k] - 1, k)
         if not hits and colon and kind == "absent":  # "Hạch: không"
@@ -298,6 +300,17 @@ class _Sentence:
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
+
+    def _answers(self, k: int, hit: Hit) -> bool:
+        """Whether a finding before a denied one answers a question of its own: "phổi: mờ đáy phải, tràn dịch: không"."""
+        segment = self.clauses.segment
+        if segment[hit.item] >= segment[k] - 1:
+            return False
+        if hit.side in ("left", "right"):
+            return True
+        if hit.anchor is not None and any(item.key == ":" for item in self.items[hit.anchor : hit.item]):
+            self.out.reasons.add("ambiguous_scope")
+        return False
 
     def _opens_segment(self, k: int) -> bool:
         return all(

@@ -30,6 +30,7 @@ NEGATION = [
     # question and answer
     ("Tràn dịch màng phổi: có, tràn khí màng phổi: không.", "pleural_effusion present; pneumothorax absent"),
     ("Hạch rốn phổi: không.", "hilar_lymph_nodes absent"),
+    ("Phổi: mờ đáy phải, tràn dịch: không.", "lung_opacity present right; pleural_effusion absent"),
     ("Màng phổi: không TD, không TK.", "pleural_effusion absent; pneumothorax absent"),
     ("Tràn dịch màng phổi phải ít, trái không.", "pleural_effusion present right"),
     ("Không tràn khí, ít dịch góc phải.", "pneumothorax absent; pleural_effusion present right"),
