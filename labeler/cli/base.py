@@ -162,8 +162,17 @@ def main() -> NoReturn:
         cli.main()
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > 128 and threading.active_count() > 1:
+            _release_semaphores()
             os._exit(end.code)  # all is tidied up; a worker pool that hangs must not hold the end back
         raise
+
+
+def _release_semaphores() -> None:
+    """Unlink a worker pool's semaphores as an ordinary end would, or their tracker complains on standard error."""
+    finish = getattr(sys.modules.get("multiprocessing.util"), "_run_finalizers", None)
+    if finish is not None:
+        with contextlib.suppress(Exception):
+            finish(0)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
