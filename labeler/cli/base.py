@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 COMMANDS = {
+    "demo": ("labeler.cli.demo", "demo", "Run a small simulated hospital through every stage, to a page to read."),
     "label": ("labeler.cli.label", "label", "Label reports: a table in, labels.csv out."),
     "explain": ("labeler.cli.explain", "explain", "Show which words decided the labels of one report, and why."),
     "eval": ("labeler.cli.eval", "evaluate", "Hold labels against gold reports: scores, and why each error came about."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and, with a further number, its multi-frame kinds
-_PIXEL_DATA = b"\xe0\x7f\x10\x00O"  # the tag and the first letter of its type, explicit little endian
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"  # its tag, little endian
 _TIMES = (
     "TimezoneOffsetFromUTC", "AcquisitionDateTime",
     *(f"{level}{part}" for level in ("Study", "Series", "Acquisition", "Content") for part in ("Date", "Time")),
@@ -81,15 +81,11 @@ def quiet() -> Iterator[None]:
 
 def read(data: bytes, *, pixels: bool = True) -> Dataset:
     """The data set of a file.  Raises FilmError for what is no DICOM object."""
-    import pydicom
-
     if data[128:132] != b"DICM" and data[:2] != b"\x02\x00":  # without the preamble at least the file header is there
         raise FilmError("not_dicom")
     with quiet():
         try:
-            found = pydicom.dcmread(BytesIO(data), force=True, stop_before_pixels=not pixels)
-            if pixels and not found:  # an encapsulated element that does not end takes the whole data set with it
-                found = pydicom.dcmread(BytesIO(data), force=True, stop_before_pixels=True)
+            found = _parsed(data, pixels)
             syntax, kind = found.file_meta.get("TransferSyntaxUID"), found.get("SOPClassUID")
         except Exception:  # a broken file makes the parser raise anything
             raise FilmError("broken_header") from None
@@ -100,6 +96,17 @@ def read(data: bytes, *, pixels: bool = True) -> Dataset:
     return found
 
 
+def _parsed(data: bytes, pixels: bool) -> Dataset:
+    """A data set; of a file that ends within its pixels, what comes before them."""
+    import pydicom
+
+    if pixels:
+        with suppress(Exception):  # a plain element that does not end raises, an encapsulated one takes all with it
+            if found := pydicom.dcmread(BytesIO(data), force=True):
+                return found
+    return pydicom.dcmread(BytesIO(data), force=True, stop_before_pixels=True)
+
+
 def head(data: bytes) -> Head | None:
     """The head of an object, None for a directory of a medium.  Raises FilmError."""
     found = read(data)
@@ -108,6 +115,8 @@ def head(data: bytes) -> Head | None:
     sop, study, series = (text(found, f"{level}InstanceUID") for level in ("SOP", "Study", "Series"))
     if not (sop and study and series):
         raise FilmError("no_uid")
+    if pixels_were_cut(data, found):
+        raise FilmError("truncated")  # a whole copy may come yet
     encoded = found.get("PixelData")
     return Head(
         sop, study, series, text(found, "PatientID") or None, text(found, "Modality"),
@@ -140,7 +149,7 @@ def number(data: Dataset, keyword: str) -> float | None:
 
 
 def pixels_were_cut(data: bytes, found: Dataset) -> bool:
-    """Whether a data set without pixel data had some: a parser drops an encapsulated element that does not end."""
+    """Whether a data set without pixel data had some: a parser drops an element that does not end."""
     return "PixelData" not in found and _PIXEL_DATA in data
 
 

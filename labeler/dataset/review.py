@@ -285,14 +285,14 @@ def _shown(workspace: Workspace, labeler: Labeler, item: Item, number: int) -> d
     """What a sheet shows of an item."""
     return {
         "number": number, "key": item.key, "kind": item.kind, "round": item.round, "reasons": item.reasons.split(";"),
-        "images": [(key, _inline(workspace, path)) for key, path in item.images],
-        "pieces": _coloured(labeler.label(item.text)) if item.report is not None else [],
+        "images": [(key, inline_image(workspace, path)) for key, path in item.images],
+        "pieces": coloured(labeler.label(item.text)) if item.report is not None else [],
         "labels": item.labels, "uncertain": item.uncertain.split(";"),
-        "candidates": [(c.key, apart_in_words(c.apart), _coloured(labeler.label(c.text))) for c in item.candidates],
+        "candidates": [(c.key, apart_in_words(c.apart), coloured(labeler.label(c.text))) for c in item.candidates],
     }  # fmt: skip
 
 
-def _inline(workspace: Workspace, image: str | None) -> str | None:
+def inline_image(workspace: Workspace, image: str | None) -> str | None:
     """An image as a data URL; None where there is none."""
     if image is None:
         return None
@@ -303,7 +303,7 @@ def _inline(workspace: Workspace, image: str | None) -> str | None:
     return f"data:{media};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"
 
 
-def _coloured(report: LabeledReport) -> list[tuple[str, str, str]]:
+def coloured(report: LabeledReport) -> list[tuple[str, str, str]]:
     """A report in pieces: (text, CSS classes, what the piece is)."""
     out: list[tuple[str, str, str]] = []
     at = 0

@@ -88,6 +88,7 @@ def test_same_pixels_under_another_uid(here: Path) -> None:
         (encoded(film())[:200], "no_transfer_syntax"),
         (encoded(film(SOPClassUID=None)), "no_sop_class"),
         (encoded(film(StudyInstanceUID=None)), "no_uid"),
+        (encoded(film())[:-100], "truncated"),
         (encoded(film())[132:], None),  # without the preamble, but with a file header
     ],
 )
