@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -149,8 +150,19 @@ def number(data: Dataset, keyword: str) -> float | None:
 
 
 def pixels_were_cut(data: bytes, found: Dataset) -> bool:
-    """Whether a data set without pixel data had some: a parser drops an element that does not end."""
-    return "PixelData" not in found and _PIXEL_DATA in data
+    """Whether there are fewer pixels than the header says, or none although the file has their element.
+
+    A parser drops an encapsulated element that does not end, and takes what there is of a plain one.
+    """
+    if "PixelData" not in found:
+        return _PIXEL_DATA in data
+    if found.file_meta.TransferSyntaxUID.is_compressed:
+        return False
+    sizes = (number(found, name) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))
+    bits = math.prod(size or 1 for size in sizes) * (number(found, "NumberOfFrames") or 1)
+    if text(found, "PhotometricInterpretation") == "YBR_FULL_422":
+        bits *= 2 / 3
+    return len(found.PixelData or b"") < bits / 8
 
 
 def _data_set_begins(data: bytes) -> int:

@@ -84,26 +84,20 @@ def letterboxed(grey: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
 
 def _check(data: bytes, found: Dataset) -> None:
     """What can be told without decoding."""
-    if "PixelData" not in found:
-        if "FloatPixelData" in found or "DoubleFloatPixelData" in found:
-            raise FilmError("unsupported_pixels")
-        raise FilmError("truncated" if pixels_were_cut(data, found) else "no_pixel_data")
+    if "PixelData" in found and not found.PixelData:
+        raise FilmError("no_pixel_data")
     if (number(found, "NumberOfFrames") or 1) > 1:
         raise FilmError("multi_frame")
+    if pixels_were_cut(data, found):
+        raise FilmError("truncated")
+    if "PixelData" not in found:
+        other = "FloatPixelData" in found or "DoubleFloatPixelData" in found
+        raise FilmError("unsupported_pixels" if other else "no_pixel_data")
     allocated = number(found, "BitsAllocated")
     if allocated not in (8, 16) or not 1 <= (number(found, "BitsStored") or 0) <= allocated:
         raise FilmError("unsupported_pixels" if allocated else "broken_pixels")
-    encoded = found.PixelData
-    if not encoded:
-        raise FilmError("no_pixel_data")
     syntax = found.file_meta.TransferSyntaxUID
-    if not syntax.is_compressed:
-        samples = (number(found, "Rows") or 0) * (number(found, "Columns") or 0) * (number(found, "SamplesPerPixel") or 1)
-        if text(found, "PhotometricInterpretation") == "YBR_FULL_422":
-            samples *= 2 / 3
-        if len(encoded) < samples * allocated / 8:
-            raise FilmError("truncated")
-    elif syntax.startswith(_ENDING_SO) and _JPEG_END not in encoded[-4096:]:
+    if syntax.startswith(_ENDING_SO) and _JPEG_END not in found.PixelData[-4096:]:
         raise FilmError("truncated")  # decoders of a cut JPEG fill up with grey
 
 

@@ -275,7 +275,7 @@ _FAULTS: tuple[tuple[str, Callable[[_Builder, Visit, str, list[Finding]], None]]
     ("wrong clock", _wrong_clock), ("no study time", _no_time), ("no patient id", _no_patient), ("no report", _no_report),
     ("no film", _no_film), ("film after check-out", _after_check_out), ("late report", _late_report),
     ("attributes do not tell the view", _untold(_SILENT_TAGS)), ("attributes contradict each other", _untold(_CONTRARY_TAGS)),
-    ("bedside film", _bedside), ("truncated file", _damaged("truncated", "truncated")),
+    ("bedside film", _bedside), ("truncated file", _damaged("truncated", "truncated", collected=False)),
     ("several frames", _damaged("multi_frame", "multi_frame")), ("no pixels", _damaged("no_pixel_data", "no_pixel_data")),
     ("no SOP class", _damaged("no_sop_class", "no_sop_class", collected=False)),
     ("name burned in", _damaged("burned_in", "held_burned_in")), ("same UID, other bytes", _twice),

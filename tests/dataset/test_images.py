@@ -222,11 +222,9 @@ def broken() -> dict[str, bytes]:
     palette.NumberOfFrames = 2
     palette.PixelData = whole.PixelData * 2
     absent = film(PixelData=None)
-    cut = film()
-    cut.PixelData = cut.PixelData[: len(cut.PixelData) // 2]
     wide = film(values(12).astype(np.uint32), bits=32)
     return {name: encoded(data) for name, data in
-            {"multi_frame": palette, "no_pixel_data": absent, "truncated": cut, "unsupported_pixels": wide}.items()}  # fmt: skip
+            {"multi_frame": palette, "no_pixel_data": absent, "unsupported_pixels": wide}.items()}  # fmt: skip
 
 
 def test_refused_and_listed(here: Path) -> None:
@@ -240,6 +238,22 @@ def test_refused_and_listed(here: Path) -> None:
     assert sorted(row["reason"] for row in listed("work", "refused")) == sorted(broken())
     found = answer("images", "work", "--allow-refused")
     assert (found["made"], found["kept"]) == (0, 1)
+
+
+def test_cut_files_never_come_in(here: Path) -> None:
+    """A cut copy is refused before it takes the place of the whole one."""
+    data = film()
+    whole = encoded(data)
+    cut = film(SOPInstanceUID=data.SOPInstanceUID)
+    cut.PixelData = cut.PixelData[: len(cut.PixelData) // 2]
+    (here / "films").mkdir()
+    (here / "films" / "1.dcm").write_bytes(whole[:-300])
+    write(here / "films" / "2.dcm", cut)
+    (here / "films" / "3.dcm").write_bytes(whole)
+    found = answer("collect", "work", "films", status=2)
+    assert (found["taken"], found["refused"], found["reported"]) == (1, {"truncated": 2}, {})
+    done("views", "work")
+    assert answer("images", "work")["made"] == 1
 
 
 @pytest.mark.parametrize("how", ["lossless", "ls", "j2k", "baseline"])
