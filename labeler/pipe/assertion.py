@@ -341,7 +341,7 @@ class _Sentence:
         colons = 0
         for j in range(k - 1, self.first - 1, -1):
             colons += self.items[j].key == ":"
-            if whole and colons > 1:
+            if whole and colons > 1 and out:
                 break  # "tràn dịch: có, tràn khí: không"
             here = clauses.segment[j] == clauses.segment[k]
             for hit in clauses.hits.get(j, ()):
