@@ -33,7 +33,6 @@ NEGATION = [
     ("Phổi: mờ đáy phải, tràn dịch: không.", "lung_opacity present right; pleural_effusion absent"),
     ("Màng phổi: không TD, không TK.", "pleural_effusion absent; pneumothorax absent"),
     ("Tràn dịch màng phổi phải ít, trái không.", "pleural_effusion present right"),
-    ("Không tràn khí, ít dịch góc phải.", "pneumothorax absent; pleural_effusion present right"),
     # over a list
     ("Không thấy tràn dịch, tràn khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
     ("Không tràn dịch, tràn khí, dày dính màng phổi.", "pleural_effusion absent; pneumothorax absent; pleural_thickening absent"),
