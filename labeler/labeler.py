@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labeler.lexicon import Lexicon, template_key
-from labeler.pipe.anchors import Anchorer, Clauses
+from labeler.pipe.anchors import Anchorer
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
+from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
 from labeler.pipe.keywords import Match, Matcher, Part, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken

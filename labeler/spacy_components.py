@@ -20,8 +20,8 @@ from spacy.util import registry
 from spacy.vocab import Vocab
 
 from labeler.labeler import Entry, LabeledReport, Labeler, LineDetail
-from labeler.pipe.anchors import Clauses
 from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.clauses import Clauses
 from labeler.pipe.sections import unbroken
 from labeler.text import Normalized, normalize
 

@@ -9,7 +9,7 @@ once, for every rule.
 from __future__ import annotations
 
 from labeler.lexicon import Lexicon, Sense, Structure, Unit
-from labeler.patterns import ANY_NUMBER
+from labeler.pipe.clauses import Clauses
 from labeler.pipe.keywords import (
     AMOUNT,
     CONJUNCTION,
@@ -27,179 +27,10 @@ from labeler.pipe.keywords import (
     Match,
     kind_of,
 )  # fmt: skip
-from labeler.spelling import Reading
+from labeler.pipe.measures import measure
+from labeler.pipe.places import Places
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
-_COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
-# cues with which a sentence turns from the past to now: "nay", "chụp lại"
-_TURNS = frozenset({("present", "sentence"), ("present", "clause")})
-STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
-
-
-# What a sign says that no structure takes: nothing, but whether it is denied still matters.
-UNATTACHED = Sense("", None, "", "")
-
-
-class Hit:
-    """A sign with its sense and structure; the assertion is filled in by the next step."""
-
-    __slots__ = (
-        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "numeric",
-    )  # fmt: skip
-
-    def __init__(self, item: int, anchor: int | None, structure: Structure | None, sense: Sense) -> None:
-        self.item, self.anchor, self.structure, self.sense = item, anchor, structure, sense
-        self.shared = self.carried = self.numeric = False
-        self.assertion = "present"
-        self.cue: int | None = None
-        self.side: str | None = None
-
-
-class Clauses:
-    """A line's items with their segments (between commas) and sentences, and the hits found in them."""
-
-    __slots__ = (
-        "items",
-        "segment",
-        "sentence",
-        "demoted",
-        "hits",
-        "absorbed",
-        "unattached",
-        "unplaced",
-        "headings",
-        "consumed",
-        "puzzling",
-        "timed",
-    )
-
-    def __init__(self, items: list[Item]) -> None:
-        self.items = items
-        self.segment: list[int] = []
-        self.sentence: list[int] = []
-        self.headings: list[int] = []
-        self.demoted: set[int] = set()
-        self.hits: dict[int, list[Hit]] = {}
-        self.absorbed: set[int] = set()
-        self.puzzling = False  # holds words that may turn out to be residue
-        self.unattached: list[int] = []
-        self.unplaced: list[int] = []  # said of no structure, though beside one of another region
-        self.consumed: set[int] = set()
-        self.timed: list[int] = []  # words of time in sentences that do not go on to speak of now
-        self._cut()
-
-    def _cut(self) -> None:
-        """Number the segments and sentences, and give headings and locatives their part."""
-        items = self.items
-        segments, sentences = self.segment, self.sentence
-        segment = sentence = 0
-        fresh = True  # at the start of a sentence
-        denied = -1  # the last sentence with a negation
-        before = PUNCT
-        for k, item in enumerate(items):
-            kind = item.kind
-            unit = item.unit
-            if unit is None or item.guess:
-                self.puzzling = self.puzzling or kind in (UNKNOWN, STRUCTURE)
-            elif unit.denies:
-                denied = sentence
-            elif unit.role == "modifier":
-                self.puzzling = True
-            if unit is not None and (kind == CUE or unit.section is not None):
-                if unit.section is not None and self._is_heading(k, fresh):
-                    items[k] = item.as_kind(HEADING)
-                    kind = HEADING
-                    if not fresh:
-                        sentence += 1
-                        segment += 1
-                    self.headings.append(k)
-                elif kind == HEADING:
-                    items[k] = item.as_kind(NEUTRAL)
-                    kind = NEUTRAL
-                elif unit.cue is not None and unit.cue.assertion == "absent":
-                    denied = sentence
-                elif unit.cue is not None and unit.cue.assertion == "contrast":
-                    if unit.cue.scope == "list" and denied != sentence:
-                        items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
-                        kind = LOCATIVE
-                    else:
-                        segment += 1
-                elif unit.cue is not None and unit.cue.assertion == "earlier" and not self._is_past(k, unit.cue.scope):
-                    if unit.role == "locative":
-                        kind = LOCATIVE
-                    else:
-                        kind = NEUTRAL
-                        self.timed.append(k)
-                    items[k] = item.as_kind(kind)
-            segments.append(segment)
-            sentences.append(sentence)
-            if kind == PUNCT:
-                key = item.key
-                if key in _COMMAS:
-                    if key == "," and self._parts_numbers(k):
-                        continue
-                    segment += 1
-                    fresh = fresh and key != ","
-                elif key == "?" or (key in STOPS and not (key == "." and self._stray(k))):
-                    segment += 1
-                    sentence += 1
-                    fresh = True
-            else:
-                fresh = kind == HEADING
-                if kind == STRUCTURE and before == LOCATIVE:
-                    self.demoted.add(k)
-            before = kind
-
-    def _is_past(self, k: int, scope: str) -> bool:
-        """Whether words of time tell of the past: those of an older film always, others where the sentence turns to now."""
-        if scope in ("sentence", "before"):
-            return True
-        items = self.items
-        if scope == "next":  # "góc sườn hoành trước tù, nay nhọn", not "nốt mờ trước tim, nay ..."
-            kinds = [item.kind for item in items[k + 1 :] if item.kind not in (NEUTRAL, AMOUNT)]
-            if not kinds or kinds[0] not in (SIGN, CUE) or not any(item.kind == STRUCTURE for item in items[:k]):
-                return False
-        for j in range(k + 1, len(items)):
-            cue = items[j].unit.cue if items[j].unit is not None else None  # type: ignore[union-attr]
-            if cue is not None and (cue.assertion, cue.scope) in _TURNS:
-                return True
-            if items[j].key in STOPS:
-                return False
-        return False
-
-    def _is_heading(self, k: int, fresh: bool) -> bool:
-        """A heading stands before a colon, alone in its line, or first in it when it can be nothing else."""
-        items = self.items
-        unit = items[k].unit
-        assert unit is not None
-        if k + 1 < len(items) and items[k + 1].key == ":":
-            return True
-        if len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT):
-            return True
-        bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
-        return fresh and bare and not self.headings
-
-    def _parts_numbers(self, k: int) -> bool:
-        """ "xương sườn 5, 6 bên phải" """
-        return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self.ends_in_number(k - 1)
-
-    def _stray(self, k: int) -> bool:
-        """A point that ends nothing: after a comma, or right after a forward cue."""
-        return (k > 0 and self.items[k - 1].key == ",") or self._open_before(k)
-
-    def ends_in_number(self, k: int) -> bool:
-        """Whether an item is a number, or a phrase that ends in one."""
-        item = self.items[k] if k >= 0 else None
-        return item is not None and (
-            item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER)
-        )
-
-    def _open_before(self, k: int) -> bool:
-        """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
-        if k + 1 >= len(self.items):
-            return False
-        unit = self.items[k - 1].unit if k else None
-        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
 
 
 class Anchorer:
@@ -209,7 +40,7 @@ class Anchorer:
         self.lexicon = lexicon
         self._structures_in: dict[Unit, Structure | None] = {}
         self._signs_in: dict[Unit, Unit | None] = {}
-        self._pairs: dict[Unit, bool] = {}
+        self.places = Places(lexicon)
 
     def anchor(self, clauses: Clauses, match: Match, topic: Structure | None) -> None:
         """Fill `clauses.hits`, `absorbed` and `unattached`.  `topic` is the structure that a heading line named."""
@@ -226,10 +57,10 @@ class Anchorer:
                 unit = item.unit
                 assert unit is not None
                 if unit.above is not None:
-                    self._measure(clauses, match, k)
+                    measure(clauses, match, k)
                 else:
                     self._sign(clauses, k, topic)
-        self._sides(clauses)
+        self.places.sides(clauses)
 
     # readings that only the neighbours can decide
 
@@ -345,7 +176,9 @@ class Anchorer:
         named = clauses.items[j].unit
         region = named.structure.region if named is not None and named.structure is not None else None
         beside = [hit for hit in hits if hit.item < j and clauses.segment[hit.item] == clauses.segment[j]]
-        return any(h.sense.finding is not None and h.structure is not None and h.structure.region != region for h in beside)
+        return any(
+            h.sense.finding is not None and h.structure is not None and h.structure.region != region for h in beside
+        )
 
     def _inner(self, clauses: Clauses, k: int) -> Structure | None:
         """The structure inside a phrase said before in the sentence: "dẫn lưu màng phổi, còn dịch lượng ít"."""
@@ -440,7 +273,11 @@ class Anchorer:
         own = [j for j in range(len(clauses.items)) if segment[j] == segment[k]]
         if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) for j in own):
             return False
-        earlier = [j for j in clauses.hits if j < k and segment[j] == segment[k] - 1 and clauses.sentence[j] == clauses.sentence[k]]
+        earlier = [
+            j
+            for j in clauses.hits
+            if j < k and segment[j] == segment[k] - 1 and clauses.sentence[j] == clauses.sentence[k]
+        ]
         return any(hit.sense.finding for j in earlier for hit in clauses.hits[j])
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
@@ -457,7 +294,7 @@ class Anchorer:
         unit = clauses.items[k].unit
         assert unit is not None
         if not unit.beside and unit.alone is not None and unit.alone.finding is not None:
-            self._add(clauses, k, None, None, unit.alone)
+            clauses.add(k, None, None, unit.alone)
             sign = self._sign_in(unit)
             if sign is not None:
                 self._spread(clauses, k, k, sign)
@@ -480,7 +317,7 @@ class Anchorer:
         if at is not None:
             sense = self._sense(clauses, k, at)
             assert sense is not None
-            self._add(clauses, k, at, None, sense)
+            clauses.add(k, at, None, sense)
             self._spread(clauses, k, at)
             return
         if unit.alone is None and self._follows_finding(clauses, k):
@@ -489,13 +326,13 @@ class Anchorer:
         if unit.alone is not None and unit.alone.region is not None:
             at = self._own_region(clauses, k, unit.alone.region)
             if at is not None:
-                self._add(clauses, k, at, None, unit.alone)
+                clauses.add(k, at, None, unit.alone)
                 return
         before = self._before(clauses, k, True)
         if before is not None:
             sense = self._sense(clauses, k, before)
             assert sense is not None
-            hit = self._add(clauses, k, before, None, sense)
+            hit = clauses.add(k, before, None, sense)
             hit.carried = True
             self._spread(clauses, k, before)
             return
@@ -503,23 +340,23 @@ class Anchorer:
         if inner is not None:
             sense = unit.sense_for(inner)
             if sense is not None:
-                self._add(clauses, k, None, inner, sense).carried = True
+                clauses.add(k, None, inner, sense).carried = True
                 return
         shared = self._shared(clauses, k)
         if shared is not None:
             sense = self._sense(clauses, k, shared)
             assert sense is not None
-            hit = self._add(clauses, k, shared, None, sense)
+            hit = clauses.add(k, shared, None, sense)
             hit.shared = True
             return
         inner = self._inner_after(clauses, k)
         if inner is not None:
             sense = unit.sense_for(inner)
             if sense is not None:
-                self._add(clauses, k, None, inner, sense).shared = True
+                clauses.add(k, None, inner, sense).shared = True
                 return
         if unit.alone is not None:
-            self._add(clauses, k, None, None, unit.alone)
+            clauses.add(k, None, None, unit.alone)
             if self._other_place(clauses, k, unit.alone.region):
                 clauses.unplaced.append(k)
             return
@@ -527,12 +364,12 @@ class Anchorer:
         if before is not None:
             sense = self._sense(clauses, k, before)
             assert sense is not None
-            self._add(clauses, k, before, None, sense).carried = True
+            clauses.add(k, before, None, sense).carried = True
             return
         if topic is not None:
             said = unit.sense_for(topic)
             if said is not None:
-                self._add(clauses, k, None, topic, said).carried = True
+                clauses.add(k, None, topic, said).carried = True
                 return
         if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set
@@ -541,12 +378,7 @@ class Anchorer:
             return
         if self._as_shorter(clauses, k, topic):
             return
-        self._unattached(clauses, k)
-
-    def _unattached(self, clauses: Clauses, k: int) -> None:
-        """A sign that is said of nothing known, for a person to look at."""
-        clauses.unattached.append(k)
-        self._add(clauses, k, None, None, UNATTACHED).side = None
+        clauses.leave(k)
 
     def _as_shorter(self, clauses: Clauses, k: int, topic: Structure | None) -> bool:
         """Read a sign that no structure takes as its first words alone ("mờ hình thoi" as "mờ")."""
@@ -562,14 +394,6 @@ class Anchorer:
                 return True
         clauses.items[k] = item
         return False
-
-    def _add(self, clauses: Clauses, k: int, at: int | None, structure: Structure | None, sense: Sense) -> Hit:
-        if at is not None:
-            named = clauses.items[at].unit
-            structure = named.structure if named is not None else None
-        hit = Hit(k, at, structure, sense)
-        clauses.hits.setdefault(k, []).append(hit)
-        return hit
 
     def _sign_in(self, unit: Unit) -> Unit | None:
         """The sign that a phrase begins with before its structure: "dày" in "dày màng phổi", if it means the same."""
@@ -606,7 +430,7 @@ class Anchorer:
                     return
                 if step < 0 and not same_segment and not self._bare(clauses, j):
                     return
-                self._add(clauses, k, j, None, sense)
+                clauses.add(k, j, None, sense)
                 joined = False
             elif item.kind == CONJUNCTION or (item.kind == PUNCT and item.key in (",", "/", "-")):
                 joined = True
@@ -632,133 +456,8 @@ class Anchorer:
                 return False
         return True
 
-    # numbers
-
-    def _measure(self, clauses: Clauses, match: Match, k: int) -> None:
-        """A ratio with its number: above the threshold the finding, else normal; without a number a structure."""
-        item = clauses.items[k]
-        unit = item.unit
-        assert unit is not None and unit.above is not None and unit.alone is not None
-        above: bool | None = None
-        sign = ""
-        negated = False
-        for j in range(k + 1, min(len(clauses.items), k + 9)):
-            other = clauses.items[j]
-            unit_role = other.unit.role if other.unit is not None else None
-            cue = other.unit.cue if other.unit is not None else None
-            if clauses.sentence[j] != clauses.sentence[k] or other.kind in (SIGN, STRUCTURE):
-                break
-            if other.key in (">", "≥", "<", "≤"):
-                sign = other.key
-            elif unit_role in ("more", "less", "above", "below"):
-                sign = ">" if unit_role in ("more", "above") else "<"
-            elif cue is not None and cue.assertion == "absent":
-                negated = True
-            value = _value(match.tokens, match.token(j))
-            if value is None:
-                continue
-            if negated:
-                above = sign not in (">", "≥")
-            elif sign in (">", "≥"):
-                above = value >= unit.above
-            elif sign in ("<", "≤"):
-                above = False
-            else:
-                above = value > unit.above
-            clauses.consumed.update(range(k + 1, j + 1))
-            break
-        if above is None:
-            ahead = (j for j in range(k + 1, len(clauses.items)) if clauses.segment[j] == clauses.segment[k])
-            if any(clauses.ends_in_number(j) for j in ahead):
-                self._unattached(clauses, k)  # there is a number, but what of it is not clear
-            elif unit.structure is not None:
-                clauses.items[k] = item.as_kind(STRUCTURE)
-            else:
-                clauses.items[k] = item.as_kind(NEUTRAL)
-            return
-        sense = unit.alone
-        if not above:
-            sense = Sense(None, None, sense.rule, sense.layer, (sense.region,) if sense.region else ())
-        self._add(clauses, k, None, None, sense).numeric = True
-
-    # side and place of a finding
-
-    def _sides(self, clauses: Clauses) -> None:
-        for hits in clauses.hits.values():
-            for hit in hits:
-                if hit.sense.finding:
-                    hit.side = self._side(clauses, *extent(clauses, hit))
-
-    def _side(self, clauses: Clauses, first: int, last: int) -> str | None:
-        items = clauses.items
-        for j in range(first, last + 1):
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        for j in range(last + 1, len(items)):
-            if clauses.segment[j] != clauses.segment[last] or items[j].kind in (SIGN, CONJUNCTION, CUE):
-                break
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        for j in range(first - 1, -1, -1):
-            if clauses.segment[j] != clauses.segment[first] or items[j].kind == SIGN:
-                break
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        pair = any(item.kind == STRUCTURE and self._is_pair(item.unit) for item in items[first : last + 1])
-        return "both" if pair else None
-
-    def _is_pair(self, unit: Unit | None) -> bool:
-        """Whether a structure begins with words for both sides: "hai đáy phổi" is one structure."""
-        if unit is None:
-            return False
-        if unit not in self._pairs:
-            heads = (self.lexicon.find(unit.words[:i]) for i in range(1, len(unit.words)))
-            self._pairs[unit] = any(head is not None and head.role == "both" for head in heads)
-        return self._pairs[unit]
-
 
 def _denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
     cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"
-
-
-def _is_side(items: list[Item], j: int) -> bool:
-    """Whether an item names a side: "2" does in "2 đáy phổi", not in "2 cm"."""
-    if items[j].kind != SIDE or not items[j].key.isdigit() or items[j].last - items[j].first > 1:
-        return items[j].kind == SIDE
-    return j + 1 < len(items) and items[j + 1].kind == STRUCTURE
-
-
-def extent(clauses: Clauses, hit: Hit) -> tuple[int, int]:
-    """First and last item of a finding: sign and structure with what stands between, within a segment."""
-    if hit.anchor is not None and clauses.segment[hit.anchor] == clauses.segment[hit.item]:
-        return min(hit.item, hit.anchor), max(hit.item, hit.anchor)
-    return hit.item, hit.item
-
-
-def location(clauses: Clauses, first: int, last: int) -> int | None:
-    """The item that says where a finding is (lobe, zone, rib ...): inside it, else after, else before."""
-    items = clauses.items
-    for j in (*range(first, last + 1), *range(last + 1, len(items)), *range(first - 1, -1, -1)):
-        if clauses.segment[j] != clauses.segment[last] or (j > last and items[j].kind == SIGN):
-            continue
-        unit = items[j].unit
-        if items[j].kind == STRUCTURE and unit is not None and unit.structure is not None and unit.structure.location:
-            return int(j)
-    return None
-
-
-def _value(tokens: list[Reading], at: int) -> float | None:
-    """The number that a token is, percent and fractions worked out."""
-    reading = tokens[at]
-    if not reading.number:
-        return None
-    try:
-        value = float(reading.key)
-    except ValueError:
-        return None
-    following = tokens[at + 1 : at + 3]
-    if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
-        return value / (float(following[1].key) or 1.0)
-    return value / 100 if value > 5 or (following and following[0].key == "%") else value

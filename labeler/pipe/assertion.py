@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.lexicon import Unit
-from labeler.pipe.anchors import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.chronology import behind, dated, left_open, settle
+from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import (
     AMOUNT,
     CONJUNCTION,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labeler.pipe.anchors import UNATTACHED, Clauses, Hit
+from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
 
 COUNTS = ("present", "uncertain")

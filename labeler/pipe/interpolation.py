@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
-from labeler.pipe.anchors import UNATTACHED, Clauses, Hit, extent, location
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
+from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.pipe.places import extent, location
 from labeler.spelling import EDIT, SOUND
 
 Said = tuple[str, str | None]  # a finding and its side

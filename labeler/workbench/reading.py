@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from labeler.labeler import Labeler
-from labeler.pipe.anchors import Clauses, Hit
 from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.interpolation import Verdict
 from labeler.pipe.keywords import Match
 from labeler.pipe.sections import Line, unbroken

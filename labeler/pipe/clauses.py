@@ -1,0 +1,194 @@
+"""A line cut into segments and sentences, with the hits found in it: what anchors, assertion and interpolation share."""
+
+from __future__ import annotations
+
+from labeler.lexicon import Sense, Structure
+from labeler.patterns import ANY_NUMBER
+from labeler.pipe.keywords import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+
+_COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
+# cues with which a sentence turns from the past to now: "nay", "chụp lại"
+_TURNS = frozenset({("present", "sentence"), ("present", "clause")})
+STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
+
+
+# What a sign says that no structure takes: nothing, but whether it is denied still matters.
+UNATTACHED = Sense("", None, "", "")
+
+
+class Hit:
+    """A sign with its sense and structure; the assertion is filled in by the next step."""
+
+    __slots__ = (
+        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "numeric",
+    )  # fmt: skip
+
+    def __init__(self, item: int, anchor: int | None, structure: Structure | None, sense: Sense) -> None:
+        self.item, self.anchor, self.structure, self.sense = item, anchor, structure, sense
+        self.shared = self.carried = self.numeric = False
+        self.assertion = "present"
+        self.cue: int | None = None
+        self.side: str | None = None
+
+
+class Clauses:
+    """A line's items with their segments (between commas) and sentences, and the hits found in them."""
+
+    __slots__ = (
+        "items",
+        "segment",
+        "sentence",
+        "demoted",
+        "hits",
+        "absorbed",
+        "unattached",
+        "unplaced",
+        "headings",
+        "consumed",
+        "puzzling",
+        "timed",
+    )
+
+    def __init__(self, items: list[Item]) -> None:
+        self.items = items
+        self.segment: list[int] = []
+        self.sentence: list[int] = []
+        self.headings: list[int] = []
+        self.demoted: set[int] = set()
+        self.hits: dict[int, list[Hit]] = {}
+        self.absorbed: set[int] = set()
+        self.puzzling = False  # holds words that may turn out to be residue
+        self.unattached: list[int] = []
+        self.unplaced: list[int] = []  # said of no structure, though beside one of another region
+        self.consumed: set[int] = set()
+        self.timed: list[int] = []  # words of time in sentences that do not go on to speak of now
+        self._cut()
+
+    def _cut(self) -> None:
+        """Number the segments and sentences, and give headings and locatives their part."""
+        items = self.items
+        segments, sentences = self.segment, self.sentence
+        segment = sentence = 0
+        fresh = True  # at the start of a sentence
+        denied = -1  # the last sentence with a negation
+        before = PUNCT
+        for k, item in enumerate(items):
+            kind = item.kind
+            unit = item.unit
+            if unit is None or item.guess:
+                self.puzzling = self.puzzling or kind in (UNKNOWN, STRUCTURE)
+            elif unit.denies:
+                denied = sentence
+            elif unit.role == "modifier":
+                self.puzzling = True
+            if unit is not None and (kind == CUE or unit.section is not None):
+                if unit.section is not None and self._is_heading(k, fresh):
+                    items[k] = item.as_kind(HEADING)
+                    kind = HEADING
+                    if not fresh:
+                        sentence += 1
+                        segment += 1
+                    self.headings.append(k)
+                elif kind == HEADING:
+                    items[k] = item.as_kind(NEUTRAL)
+                    kind = NEUTRAL
+                elif unit.cue is not None and unit.cue.assertion == "absent":
+                    denied = sentence
+                elif unit.cue is not None and unit.cue.assertion == "contrast":
+                    if unit.cue.scope == "list" and denied != sentence:
+                        items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
+                        kind = LOCATIVE
+                    else:
+                        segment += 1
+                elif unit.cue is not None and unit.cue.assertion == "earlier" and not self._is_past(k, unit.cue.scope):
+                    if unit.role == "locative":
+                        kind = LOCATIVE
+                    else:
+                        kind = NEUTRAL
+                        self.timed.append(k)
+                    items[k] = item.as_kind(kind)
+            segments.append(segment)
+            sentences.append(sentence)
+            if kind == PUNCT:
+                key = item.key
+                if key in _COMMAS:
+                    if key == "," and self._parts_numbers(k):
+                        continue
+                    segment += 1
+                    fresh = fresh and key != ","
+                elif key == "?" or (key in STOPS and not (key == "." and self._stray(k))):
+                    segment += 1
+                    sentence += 1
+                    fresh = True
+            else:
+                fresh = kind == HEADING
+                if kind == STRUCTURE and before == LOCATIVE:
+                    self.demoted.add(k)
+            before = kind
+
+    def _is_past(self, k: int, scope: str) -> bool:
+        """Whether words of time tell of the past: those of an older film always, others where the sentence turns to now."""
+        if scope in ("sentence", "before"):
+            return True
+        items = self.items
+        if scope == "next":  # "góc sườn hoành trước tù, nay nhọn", not "nốt mờ trước tim, nay ..."
+            kinds = [item.kind for item in items[k + 1 :] if item.kind not in (NEUTRAL, AMOUNT)]
+            if not kinds or kinds[0] not in (SIGN, CUE) or not any(item.kind == STRUCTURE for item in items[:k]):
+                return False
+        for j in range(k + 1, len(items)):
+            cue = items[j].unit.cue if items[j].unit is not None else None  # type: ignore[union-attr]
+            if cue is not None and (cue.assertion, cue.scope) in _TURNS:
+                return True
+            if items[j].key in STOPS:
+                return False
+        return False
+
+    def _is_heading(self, k: int, fresh: bool) -> bool:
+        """A heading stands before a colon, alone in its line, or first in it when it can be nothing else."""
+        items = self.items
+        unit = items[k].unit
+        assert unit is not None
+        if k + 1 < len(items) and items[k + 1].key == ":":
+            return True
+        if len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT):
+            return True
+        bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1
+        return fresh and bare and not self.headings
+
+    def _parts_numbers(self, k: int) -> bool:
+        """ "xương sườn 5, 6 bên phải" """
+        return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self.ends_in_number(k - 1)
+
+    def _stray(self, k: int) -> bool:
+        """A point that ends nothing: after a comma, or right after a forward cue."""
+        return (k > 0 and self.items[k - 1].key == ",") or self._open_before(k)
+
+    def ends_in_number(self, k: int) -> bool:
+        """Whether an item is a number, or a phrase that ends in one."""
+        item = self.items[k] if k >= 0 else None
+        return item is not None and (
+            item.kind == NUMBER or (item.unit is not None and item.unit.words[-1] == ANY_NUMBER)
+        )
+
+    def _open_before(self, k: int) -> bool:
+        """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
+        if k + 1 >= len(self.items):
+            return False
+        unit = self.items[k - 1].unit if k else None
+        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
+
+    # hits
+
+    def add(self, k: int, at: int | None, structure: Structure | None, sense: Sense) -> Hit:
+        """A sign at k with its sense, said of the structure at `at`, or of one that stands elsewhere."""
+        if at is not None:
+            named = self.items[at].unit
+            structure = named.structure if named is not None else None
+        hit = Hit(k, at, structure, sense)
+        self.hits.setdefault(k, []).append(hit)
+        return hit
+
+    def leave(self, k: int) -> None:
+        """A sign that is said of nothing known, for a person to look at."""
+        self.unattached.append(k)
+        self.add(k, None, None, UNATTACHED).side = None

@@ -1,0 +1,71 @@
+"""Ratios with their numbers: "chỉ số tim/ngực 0,55" is a finding, "dưới 0,5" is none."""
+
+from __future__ import annotations
+
+from labeler.lexicon import Sense
+from labeler.pipe.clauses import Clauses
+from labeler.pipe.keywords import NEUTRAL, SIGN, STRUCTURE, Match
+from labeler.spelling import Reading
+
+
+def measure(clauses: Clauses, match: Match, k: int) -> None:
+    """A ratio with its number: above the threshold the finding, else normal; without a number a structure."""
+    item = clauses.items[k]
+    unit = item.unit
+    assert unit is not None and unit.above is not None and unit.alone is not None
+    above: bool | None = None
+    sign = ""
+    negated = False
+    for j in range(k + 1, min(len(clauses.items), k + 9)):
+        other = clauses.items[j]
+        unit_role = other.unit.role if other.unit is not None else None
+        cue = other.unit.cue if other.unit is not None else None
+        if clauses.sentence[j] != clauses.sentence[k] or other.kind in (SIGN, STRUCTURE):
+            break
+        if other.key in (">", "≥", "<", "≤"):
+            sign = other.key
+        elif unit_role in ("more", "less", "above", "below"):
+            sign = ">" if unit_role in ("more", "above") else "<"
+        elif cue is not None and cue.assertion == "absent":
+            negated = True
+        value = _value(match.tokens, match.token(j))
+        if value is None:
+            continue
+        if negated:
+            above = sign not in (">", "≥")
+        elif sign in (">", "≥"):
+            above = value >= unit.above
+        elif sign in ("<", "≤"):
+            above = False
+        else:
+            above = value > unit.above
+        clauses.consumed.update(range(k + 1, j + 1))
+        break
+    if above is None:
+        ahead = (j for j in range(k + 1, len(clauses.items)) if clauses.segment[j] == clauses.segment[k])
+        if any(clauses.ends_in_number(j) for j in ahead):
+            clauses.leave(k)  # there is a number, but what of it is not clear
+        elif unit.structure is not None:
+            clauses.items[k] = item.as_kind(STRUCTURE)
+        else:
+            clauses.items[k] = item.as_kind(NEUTRAL)
+        return
+    sense = unit.alone
+    if not above:
+        sense = Sense(None, None, sense.rule, sense.layer, (sense.region,) if sense.region else ())
+    clauses.add(k, None, None, sense).numeric = True
+
+
+def _value(tokens: list[Reading], at: int) -> float | None:
+    """The number that a token is, percent and fractions worked out."""
+    reading = tokens[at]
+    if not reading.number:
+        return None
+    try:
+        value = float(reading.key)
+    except ValueError:
+        return None
+    following = tokens[at + 1 : at + 3]
+    if len(following) == 2 and following[0].key == "/" and following[1].number and following[1].key.isdigit():
+        return value / (float(following[1].key) or 1.0)
+    return value / 100 if value > 5 or (following and following[0].key == "%") else value
