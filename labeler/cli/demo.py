@@ -15,7 +15,7 @@ MARK = ".vnlabel-demo"  # a folder with it was made here and may be made anew
 
 @click.command(context_settings=CONTEXT)
 @click.argument("folder", metavar="DIR")
-@click.option("--patients", type=click.IntRange(10, 100_000), default=60, show_default=True, metavar="N", help="How many.")
+@click.option("--patients", type=click.IntRange(10, 100_000), default=100, show_default=True, metavar="N", help="How many.")
 @click.option("--seed", type=int, default=1, show_default=True, metavar="N", help="Another seed, another hospital.")
 @click.option(
     "--faults", type=click.FloatRange(0, 1), default=0.3, show_default=True, metavar="SHARE",

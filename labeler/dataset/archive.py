@@ -43,11 +43,11 @@ class Instance(NamedTuple):
 
 
 class ArchiveError(Exception):
-    """An archive refused a request (`code`), or did not answer (`gone`): that may be tried again."""
+    """An archive refused a request (`code`); `again`: it may not refuse it a second time; `gone`: it did not answer."""
 
-    def __init__(self, code: str, *, gone: bool = False) -> None:
+    def __init__(self, code: str, *, again: bool = False, gone: bool = False) -> None:
         super().__init__(code)
-        self.code, self.gone = code, gone
+        self.code, self.again, self.gone = code, again or gone, gone
 
 
 class Archive(Protocol):
@@ -104,22 +104,24 @@ class _Caller:
         self.archive, self._pace = archive, pace
 
     def __call__(self, ask: Callable[[], T]) -> T:
-        for attempt in range(TRIES):
+        for attempt in range(1, TRIES + 1):
             self._pace()
             try:
                 return ask()
             except ArchiveError as error:
-                if not error.gone:
+                if not error.again or attempt == TRIES:
                     raise
-            if attempt < TRIES - 1:
-                time.sleep(PAUSE * 2**attempt)
-        raise BadInput(f"{self.archive.name}: does not answer; what came is kept, run the same command again to go on")
+            time.sleep(PAUSE * 2 ** (attempt - 1))
+        raise AssertionError
 
     def query(self, ask: Callable[[], T]) -> T:
         """A request without which nothing can go on."""
         try:
             return self(ask)
         except ArchiveError as error:
+            if error.gone:
+                what = "does not answer; what came is kept, run the same command again to go on"
+                raise BadInput(f"{self.archive.name}: {what}") from None
             raise BadInput(f"{self.archive.name}: refused to be asked ({error.code}); is the caller allowed to?") from None
 
 
@@ -193,11 +195,10 @@ def _fetch(store: Store, caller: _Caller, instance: Instance) -> None:
     try:
         data = caller(lambda: caller.archive.fetch(instance))
     except ArchiveError as error:
+        if error.gone:  # the archive itself, or this object alone, at which it breaks off
+            caller.query(lambda: caller.archive.instances(instance.study_uid, ()))
         _failed(store, instance, shown, error.code)
         return
-    except BadInput:
-        _note(store, instance, "no_answer")
-        raise
     taken = store.take(data, instance.sop_uid, shown)
     if taken is None:
         _note(store, instance, "unusable")

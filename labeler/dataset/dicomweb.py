@@ -119,7 +119,7 @@ class DicomWeb:
             return ask()
         except requests.HTTPError as error:
             status = 0 if error.response is None else error.response.status_code
-            raise ArchiveError(f"http_{status}", gone=status in _AGAIN) from None
+            raise ArchiveError(f"http_{status}", again=status in _AGAIN) from None
         except requests.exceptions.SSLError:
             raise BadInput(f"{self.name}: its certificate is not trusted; --ca FILE names whom to trust") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema):
@@ -144,7 +144,7 @@ def part(body: bytes, content_type: str) -> bytes:
     begin = body.find(b"\r\n\r\n", start)
     end = body.rfind(b"\r\n" + mark + b"--")
     if start < 0 or begin < 0 or end < begin:
-        raise ArchiveError("cut_short", gone=True)
+        raise ArchiveError("cut_short", again=True)
     following = body.find(b"\r\n" + mark + b"\r\n", begin)  # of several parts the first
     return body[begin + 4 : following if 0 <= following < end else end]
 

@@ -171,7 +171,7 @@ class Node:
                 elif found and code in _STOPPED:
                     return found, True
                 elif code != _SUCCESS:
-                    raise ArchiveError(f"status_{code:04X}", gone=code in (0xA700, 0xA701))  # out of resources
+                    raise ArchiveError(f"status_{code:04X}", again=code in (0xA700, 0xA701))  # out of resources
         except ValueError:  # no context was accepted for the query
             raise ArchiveError("query_not_accepted") from None
         return found, False

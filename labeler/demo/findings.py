@@ -38,7 +38,7 @@ _KINDS = (
         "Đám mờ không thuần nhất vùng giữa phổi {side}", "Nốt mờ vùng giữa phổi {side}", "Theo dõi viêm phổi {side}",
     )),
     _Kind("upper_opacity", "parenchyma", 2, ("Đám mờ thùy trên phổi {side}", "Đám mờ vùng cao phổi {side}")),
-    _Kind("opacity", "parenchyma", 1, (  # words that no rule knows: such reports go to a person
+    _Kind("opacity", "parenchyma", 2, (  # words that no rule knows: such reports go to a person
         "Đám dày lạ cạnh rốn phổi {side}", "Hình ảnh nơ bướm cạnh rốn phổi {side}",
     )),
     _Kind("large_heart", "cardio", 5, ("Bóng tim to", "Chỉ số tim ngực > 0,5", "Bóng tim to, cung thất trái giãn"), ("left",)),

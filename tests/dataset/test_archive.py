@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import ssl
 import threading
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,14 @@ from typing import Any
 import pytest
 
 from labeler.dataset import archive
-from labeler.dataset.archive import ArchiveError, Study
+from labeler.dataset.archive import ArchiveError, Instance, Study, collect_archive
+from labeler.dataset.collect import Account, Store, Wanted
 from labeler.dataset.dicomweb import part
 from labeler.dataset.pace import Hours, Pace
+from labeler.dataset.workspace import Workspace
 from labeler.io.sources import BadInput
-from tests.dataset.hospital import done
+from tests.dataset.films import encoded, film
+from tests.dataset.hospital import done, listed
 from tests.dataset.orthanc import self_signed
 
 NIGHT = datetime(2020, 11, 5, 23, 30)
@@ -73,7 +77,7 @@ def test_multipart() -> None:
     for broken in (body[:-9], b""):
         with pytest.raises(ArchiveError) as error:
             part(broken, kind)
-        assert error.value.gone
+        assert error.value.again
     with pytest.raises(ArchiveError):
         part(b"<html>", "text/html")
 
@@ -97,6 +101,61 @@ def test_silent_caps(number: int, most: int, requests: int) -> None:
     server: Any = Silent(number, most)
     found = archive._studies_of(archive._Caller(server, Pace(None, None, print)), "20201105")
     assert len(found) == number and server.asked <= requests
+
+
+class Shelf:
+    """An archive of one study; at `bad` objects it breaks off, at `slow` ones only the first time."""
+
+    name, origin = "shelf", "test"
+
+    def __init__(self, films: dict[str, bytes], bad: str, slow: str) -> None:
+        self.films, self.bad, self.slow, self.dead = films, bad, slow, False
+
+    def studies(self, day: str, times: str) -> tuple[list[Study], bool]:
+        return [Study("1.2", None, ("DX",))], False
+
+    def instances(self, study: str, modalities: Sequence[str]) -> tuple[list[Instance], int]:
+        if self.dead:
+            raise ArchiveError("no_answer", gone=True)
+        return [Instance(study, "1.2.3", uid) for uid in self.films], len(self.films)
+
+    def fetch(self, instance: Instance) -> bytes:
+        if instance.sop_uid == self.bad or self.dead:
+            raise ArchiveError("no_answer", gone=True)
+        if instance.sop_uid == self.slow:
+            self.slow = ""
+            raise ArchiveError("http_503", again=True)
+        return self.films[instance.sop_uid]
+
+    def close(self) -> None:
+        pass
+
+
+def test_one_bad_object_does_not_stop_the_others(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried again, then left for the next run; when nothing answers any more, the run ends."""
+    monkeypatch.setattr(archive, "PAUSE", 0.0)
+    made = [film(StudyInstanceUID="1.2", PatientID=str(n)) for n in range(4)]
+    films = {data.SOPInstanceUID: encoded(data) for data in made}
+    uids = list(films)
+    shelf, day, said = Shelf(films, uids[1], uids[2]), date(2020, 11, 5), list[str]()
+
+    def collect() -> Account:
+        with Workspace("work", create=True) as workspace, Store(workspace, "test", Wanted(), said.append) as store:
+            collect_archive(store, shelf, day, day, ("DX",), Pace(None, None, said.append), lambda more: None)
+        return store.account
+
+    account = collect()
+    assert (account.counts["taken"], account.counts["failed"], account.short) == (3, 1, ["20201105"])
+    assert {row["state"]: row["reason"] for row in listed("work", "collected") if row["state"] == "failed"} == {"failed": "no_answer"}
+    assert "3 of 4 images came" in said[-1] and uids[1] not in "".join(said)
+    shelf.bad = ""
+    account = collect()
+    assert (account.counts["taken"], account.counts["known"], account.short) == (1, 3, [])
+    late = film(StudyInstanceUID="1.2")
+    films[late.SOPInstanceUID] = encoded(late)
+    monkeypatch.setattr(shelf, "fetch", lambda instance: setattr(shelf, "dead", True) or shelf.instances("", ()))
+    with pytest.raises(BadInput, match="run the same command again"):
+        collect()
 
 
 @pytest.mark.parametrize(

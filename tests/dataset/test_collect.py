@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydicom.uid import generate_uid
 
+from tests.cli.helpers import start
 from tests.dataset.films import encoded, film, values, write
 from tests.dataset.hospital import answer, done, listed
 
@@ -104,6 +107,30 @@ def test_broken_files(here: Path, data: bytes, code: str | None) -> None:
         assert [row["reason"] for row in listed("work", "refused")] == [code]
         done("collect", "work", "films", "--allow-refused")
     assert len(listed("work", "studies")) == 1 + (code is None)
+
+
+def test_killed(here: Path) -> None:
+    """Killed at any moment and run again, every film is there, whole and once."""
+    rng = np.random.default_rng(0)
+    films = [film(rng.integers(0, 4096, (256, 256)).astype("u2")) for _ in range(120)]
+    for number, data in enumerate(films):
+        write(here / "films" / f"{number:03}.dcm", data)
+    for stage in (("collect", "work", "films"), ("images", "work", "--all", "--jobs", "1")):
+        kind = "*.dcm" if stage[0] == "collect" else "*.jpg"
+        process = start("dataset", *stage)
+        while process.poll() is None and len(list(Path("work").rglob(kind))) < 30:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+        assert 30 <= len(list(Path("work").rglob(kind))) < len(films)
+        done(*stage)
+        assert len(list(Path("work").rglob(kind))) == len(films)
+        assert not list(Path("work").rglob("*.part"))
+    by_uid = {row["sop_uid"]: row for row in listed("work", "studies")}
+    assert len(by_uid) == len(films)
+    for data in films:
+        row = by_uid[data.SOPInstanceUID]
+        assert Path("work", row["path"]).read_bytes() == encoded(data) and Path("work", row["image"]).is_file()
 
 
 def test_no_such_folder(here: Path) -> None:

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
 from labeler.dataset.projection import judge
+from labeler.dataset.views import SHIPPED
 from tests.dataset.films import film, values, write
 from tests.dataset.hospital import answer, done, listed
 
@@ -193,6 +194,45 @@ def test_service(here: Path) -> None:
     result = done("views", "work", "--service", url, status=2)
     assert "no answer" in result.stderr and result.stderr.count("\n") == 1
     done("views", "work", "--service", "http://me:secret@host/pa", status=2)
+
+
+def test_the_project_s_own_service(here: Path) -> None:
+    """What `vnvision views serve` runs gives the answers of the same classifier asked directly."""
+    from vision.views.classifier import Classifier
+    from vision.views.serve import app as service_app
+    from vision.views.serve import serve
+
+    films = [film(np.full((8, 6), 4000, np.uint16), WindowCenter="2048", WindowWidth="4096"), film(PixelData=None)]
+    for number, data in enumerate(films):
+        write(here / "films" / f"{number}.dcm", data)
+    done("collect", "work", "films")
+    classifier = model(here / "pa.onnx")
+    done("views", "work", "--model", classifier)
+    (direct,) = [row["view_probability"] for row in listed("work", "views") if row["view_probability"]]
+    started = threading.Event()
+    urls: list[str] = []
+
+    def ready(url: str) -> None:
+        urls.append(url)
+        started.set()
+
+    threading.Thread(target=serve, args=(service_app(Classifier(classifier)), "127.0.0.1", 0, ready), daemon=True).start()
+    assert started.wait(20)
+    found = answer("views", "work", "--service", urls[0])
+    assert found["unknown_by"] == {"service_refused_422": 1}
+    (row,) = [row for row in listed("work", "views") if row["view_probability"]]
+    assert float(row["view_probability"]) == pytest.approx(float(direct), abs=0.003)
+    assert (row["view_source"], row["view_version"]) == ("service", "mean-1")
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="no classifier is shipped here")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="no real files here")
+def test_the_shipped_classifier_knows_real_films(here: Path) -> None:
+    done("collect", "work", *(SHARED / f"test{n}.dcm" for n in (1, 2, 3)))
+    found = answer("views", "work", "--model", "shipped")
+    assert found["asked"] == 3 and found["unknown"] == 0
+    rows = listed("work", "views")
+    assert {row["view_source"] for row in rows} == {"model"} and all(row["view_version"] for row in rows)
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no real files here")
