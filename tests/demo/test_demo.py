@@ -42,8 +42,7 @@ def test_the_truth_is_recovered(small: Path, seed: int, faults: float) -> None:
     for what in ("views", "refused", "matches"):
         assert found[what]["wrong"] == [] and found[what]["right"] == found[what]["total"], what
     assert found["views"]["total"] > 80
-    assert sum(found["labels"].values()) > 10
-    assert found["labels"]["auto and right"] >= 0.85 * sum(found["labels"].values())
+    assert found["labels"]["auto and right"] > 5 and found["labels"].get("auto and wrong", 0) <= 1
     with Path("demo/data/dataset.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == found["images"]
 
