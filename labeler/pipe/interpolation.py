@@ -188,11 +188,11 @@ class Interpolator:
     def hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
         """Hits that say something, in text order."""
         for k in sorted(clauses.hits):
-            introduces = any(hit.sense.generic for hit in clauses.hits[k]) and self._introduces(clauses, k)
-            for hit in clauses.hits[k]:
-                if hit.sense is UNATTACHED:
-                    continue
-                if introduces and hit.assertion in ("present", "uncertain"):
+            hits = clauses.hits[k]
+            generic = [hit.sense.generic for hit in hits]
+            introduces = True in generic and self._introduces(clauses, k)
+            for hit in hits:
+                if hit.sense is UNATTACHED or (introduces and hit.assertion in ("present", "uncertain")):
                     continue
                 yield k, hit
 

@@ -540,7 +540,7 @@ class Matcher:
 
 def without_digits(text: str) -> str:
     """The text with its digits 0, but for a 2 alone: equal for texts that differ in numbers alone."""
-    return _DIGIT.sub("0", text) if _DIGIT.search(text) is not None else text
+    return _DIGIT.sub("0", text) if _ANY_DIGIT.search(text) is not None else text
 
 
 def _goes_on(node: Node, following: Reading) -> bool:

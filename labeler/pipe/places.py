@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
+
 from labeler.lexicon import Lexicon, Unit
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.keywords import CONJUNCTION, CUE, SIDE, SIGN, STRUCTURE, Item
@@ -16,28 +19,24 @@ class Places:
 
     def sides(self, clauses: Clauses) -> None:
         """Give every finding its side."""
+        items = clauses.items
+        named = {j: str(i.unit.role) for j, i in enumerate(items) if i.kind == SIDE and i.unit and _is_side(items, j)}
         for hits in clauses.hits.values():
             for hit in hits:
                 if hit.sense.finding:
-                    hit.side = self._side(clauses, *extent(clauses, hit))
+                    hit.side = self._side(clauses, named, *extent(clauses, hit))
 
-    def _side(self, clauses: Clauses, first: int, last: int) -> str | None:
+    def _side(self, clauses: Clauses, named: dict[int, str], first: int, last: int) -> str | None:
+        """The side named inside a finding, else after it, else before; `named` are the sides of the line."""
         items = clauses.items
-        for j in range(first, last + 1):
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        for j in range(last + 1, len(items)):
-            if clauses.segment[j] != clauses.segment[last] or items[j].kind in (SIGN, CONJUNCTION, CUE):
-                break
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        for j in range(first - 1, -1, -1):
-            if clauses.segment[j] != clauses.segment[first] or items[j].kind == SIGN:
-                break
-            if _is_side(items, j):
-                return str(items[j].unit.role)  # type: ignore[union-attr]
-        pair = any(item.kind == STRUCTURE and self._is_pair(item.unit) for item in items[first : last + 1])
-        return "both" if pair else None
+        if named:
+            for j in chain(range(first, last + 1), _ahead(clauses, last), _back(clauses, first)):
+                if j in named:
+                    return named[j]
+        for item in items[first : last + 1]:
+            if item.kind == STRUCTURE and self._is_pair(item.unit):
+                return "both"
+        return None
 
     def _is_pair(self, unit: Unit | None) -> bool:
         """Whether a structure begins with words for both sides: "hai đáy phổi" is one structure."""
@@ -49,10 +48,26 @@ class Places:
         return self._pairs[unit]
 
 
+def _ahead(clauses: Clauses, last: int) -> Iterator[int]:
+    """The items after a finding that still speak of it."""
+    for j in range(last + 1, len(clauses.items)):
+        if clauses.segment[j] != clauses.segment[last] or clauses.items[j].kind in (SIGN, CONJUNCTION, CUE):
+            return
+        yield j
+
+
+def _back(clauses: Clauses, first: int) -> Iterator[int]:
+    """The items before a finding in its segment, back to another sign."""
+    for j in range(first - 1, -1, -1):
+        if clauses.segment[j] != clauses.segment[first] or clauses.items[j].kind == SIGN:
+            return
+        yield j
+
+
 def _is_side(items: list[Item], j: int) -> bool:
-    """Whether an item names a side: "2" does in "2 đáy phổi", not in "2 cm"."""
-    if items[j].kind != SIDE or not items[j].key.isdigit() or items[j].last - items[j].first > 1:
-        return items[j].kind == SIDE
+    """Whether a word for a side names one here: "2" does in "2 đáy phổi", not in "2 cm"."""
+    if not items[j].key.isdigit() or items[j].last - items[j].first > 1:
+        return True
     return j + 1 < len(items) and items[j + 1].kind == STRUCTURE
 
 
