@@ -158,10 +158,12 @@ def test_a_run_is_compared_with_an_earlier_one(here: Path) -> None:
     shutil.copytree(SMALL, here / "mine")
     rules = here / "mine" / "rules.yaml"
     rules.write_text(
-        rules.read_text("utf-8").replace("gãy xương sườn]", "gãy xương]").replace("[viêm phổi]", "[viêm phổi, vệt lạ]"),
+        rules.read_text("utf-8").replace("[viêm phổi]", "[viêm phổi, vệt lạ]"),
         "utf-8",
     )
-    changes = json.loads(vnlabel("eval", file, "--rules", "mine", "--compare", "before.json", "--json").stdout)["changes"]
+    changes = json.loads(vnlabel("eval", file, "--rules", "mine", "--compare", "before.json", "--json").stdout)[
+        "changes"
+    ]
     assert changes == {"mended": ["miss"], "broken": [], "to_review": [], "to_auto": ["miss"], "new": [], "gone": []}
     gold(file, [*ROWS[1:], {**ROWS[0], "report_id": "added"}])
     out = vnlabel("eval", file, "--rules", "mine", "--compare", "before.json").stdout
@@ -200,7 +202,9 @@ GOOD = '{"report_id": "ok", "description": "Tim to.", "labels": ' + LABELS + "}"
         ("}}", "}", "not valid JSON at column"),
     ],
 )  # fmt: skip
-def test_a_bad_row_is_refused_with_its_place_and_the_rest_is_scored(here: Path, old: str, new: str, message: str) -> None:
+def test_a_bad_row_is_refused_with_its_place_and_the_rest_is_scored(
+    here: Path, old: str, new: str, message: str
+) -> None:
     bad = GOOD.replace(old, new) if old != "}}" else GOOD[:-2] + new
     assert bad != GOOD
     (here / "bad.jsonl").write_text(f"{GOOD.replace('ok', 'first')}\n{bad}\n{GOOD.replace('ok', 'last')}\n", "utf-8")
@@ -249,7 +253,9 @@ def test_the_shipped_gold_is_the_default() -> None:
     out = json.loads(done.stdout)
     assert out["main"]["summary"]["reports"] > 1000
     assert out["blind"]["summary"]["reports"] >= 150
-    assert {"gold/routine.jsonl", "gold/rare.jsonl", "gold/hard.jsonl", "gold/typing.jsonl"} <= out["main"]["files"].keys()
+    assert {"gold/routine.jsonl", "gold/rare.jsonl", "gold/hard.jsonl", "gold/typing.jsonl"} <= out["main"][
+        "files"
+    ].keys()
 
 
 @settings(deadline=None, max_examples=30)
@@ -279,7 +285,9 @@ class Watched:
         self._err = Path("watch.err")
         env = {**os.environ, "PYTHONUNBUFFERED": "1"}
         with self._out.open("wb") as out, self._err.open("wb") as err:
-            self.process = subprocess.Popen([*COMMAND, "eval", *map(str, args), "--watch"], stdout=out, stderr=err, env=env)
+            self.process = subprocess.Popen(
+                [*COMMAND, "eval", *map(str, args), "--watch"], stdout=out, stderr=err, env=env
+            )
 
     def wait_for(self, text: str, seconds: float = 60) -> str:
         """Everything printed, once this is part of it."""
