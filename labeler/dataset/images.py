@@ -10,6 +10,7 @@ import csv
 import json
 import multiprocessing
 import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -86,19 +87,21 @@ def make_images(
     with workspace.engine.begin() as db:
         tasks, account.counts["kept"] = _tasks(workspace, db, options, every_view)
     waiting: list[Made] = []
-    for made in _worked(tasks, jobs):
-        step(1)
-        waiting.append(made)
-        if made.refused is None:
-            account.counts["made"] += 1
-        elif made.refused.startswith(HELD):
-            account.held[made.refused] += 1
-        else:
-            account.refused[made.refused] += 1
-            tell(f"[{film_key(workspace, made.task.sop_uid)}]: {FilmError(made.refused)}")
-        if len(waiting) >= WRITTEN:
-            _write(workspace, waiting)
-    _write(workspace, waiting)
+    try:
+        for made in _worked(tasks, jobs):
+            step(1)
+            waiting.append(made)
+            if made.refused is None:
+                account.counts["made"] += 1
+            elif made.refused.startswith(HELD):
+                account.held[made.refused] += 1
+            else:
+                account.refused[made.refused] += 1
+                tell(f"[{film_key(workspace, made.task.sop_uid)}]: {FilmError(made.refused)}")
+            if len(waiting) >= WRITTEN:
+                _write(workspace, waiting)
+    finally:
+        _write(workspace, waiting)  # also what was made when it is stopped
     return account
 
 
@@ -186,7 +189,9 @@ def _worked(tasks: list[Task], jobs: int | None) -> Iterator[Made]:
 @contextmanager
 def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Workers; whatever ends the block early stops them."""
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    ignore = (signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=signal.signal, initargs=ignore)
     try:
         yield pool
     finally:
