@@ -59,7 +59,8 @@ def write_page(hospital: Hospital, outcome: Outcome, labeler: Labeler, folder: P
             hospital=hospital, outcome=outcome, found=found, steps=steps, most=max(1, steps[0].number), seed=seed,
             classes=labeler.classes, names=CLASS_NAMES, examples=list(_examples(workspace, db, labeler)),
             asked=list(_asked(workspace, db, labeler)), which=list(_which(workspace, db, labeler)), why=in_words,
-            reports=sum(outcome.labels.values()), patients=len({visit.patient for visit in hospital.visits}),
+            mistaken=list(_mistaken(hospital, outcome, labeler)), reports=sum(outcome.labels.values()),
+            patients=len({visit.patient for visit in hospital.visits}),
             slips=sum(report.slipped for visit in hospital.visits for report in visit.reports),
         )  # fmt: skip
         outputs.file(str(target)).write(html)
@@ -128,6 +129,14 @@ def _asked(workspace: Workspace, db: Connection, labeler: Labeler) -> Iterable[d
             "image": inline_image(workspace, row.image), "labels": json.loads(row.labels), "reasons": row.reasons,
             "pieces": coloured(labeler.label(row.text)),
         }  # fmt: skip
+
+
+def _mistaken(hospital: Hospital, outcome: Outcome, labeler: Labeler) -> Iterable[dict[str, Any]]:
+    """Reports that were labelled without a person, and wrongly."""
+    by_key = {"|".join(report.key): report for visit in hospital.visits for report in visit.reports}
+    for key in outcome.mislabelled[:ASKED]:
+        found = labeler.label(by_key[key].text)
+        yield {"pieces": coloured(found), "labels": dict(found.labels), "truth": by_key[key].labels}
 
 
 def _which(workspace: Workspace, db: Connection, labeler: Labeler) -> Iterable[dict[str, Any]]:
