@@ -146,7 +146,7 @@ class WordList(Entry):
 
     role: Literal[
         "neutral", "locative", "above", "below", "conjunction", "disjunction", "left", "right", "both", "amount", "link",
-        "modifier", "course", "more", "less",
+        "modifier", "course", "more", "less", "degree",
     ] = Field("neutral", description="What they do in a sentence.")  # fmt: skip
     phrases: tuple[Pattern, ...] = Field(description="The words, as patterns.")
 

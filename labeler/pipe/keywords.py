@@ -8,7 +8,7 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import count, zip_longest
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
@@ -23,6 +23,7 @@ _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
     "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
     "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
+    "degree": NEUTRAL,
 }  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
@@ -214,6 +215,7 @@ class Matcher:
             again, doubt2 = self._walk(rejoined, unmarked, None if found else wide)
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
                 items, tokens, doubt, joins = again, rejoined, doubt2, found
+        items = [_weighed(item, after) for item, after in zip_longest(items, items[1:])]
         digits = _ANY_DIGIT.search(part) is not None and self._minds_digits(items, tokens)
         return Part(items, tokens, doubt, digits, joins, all(map(_says_nothing, items)), self._serial(items, doubt))
 
@@ -545,6 +547,13 @@ def without_digits(text: str) -> str:
 
 def _goes_on(node: Node, following: Reading) -> bool:
     return any(words[0] in node for words, _, _ in following.ways)
+
+
+def _weighed(item: Item, after: Item | None) -> Item:
+    """A word of degree that is a sign too ("hơi", slightly and air) only weighs the finding named right after it."""
+    if item.kind != SIGN or item.unit is None or item.unit.role != "degree" or after is None or after.unit is None:
+        return item
+    return item.as_kind(NEUTRAL) if after.kind == SIGN and after.unit.says_finding else item
 
 
 def _says_nothing(item: Item) -> bool:
