@@ -82,22 +82,21 @@ def test_every_way_gives_the_stored_bytes(here: Path, pacs: Orthanc, way: str) -
         assert dcmread(kept).PixelData == dcmread(file).PixelData
         if way != "web":
             assert data_set(kept) == data_set(file)
-    again = ran(pacs, *WAYS[way], *DAYS)
-    assert (again["taken"], again["known"], again["expected"]) == (0, 6, 6)
     assert {row["state"] for row in listed("work", "collected")} == {"done"}
     write(here / "more" / "late.dcm", film(noise(60), StudyDate="20201106"))
     pacs.store(here / "more")
-    assert ran(pacs, *WAYS[way], *DAYS)["taken"] == 1
+    again = ran(pacs, *WAYS[way], *DAYS)
+    assert (again["taken"], again["known"], again["expected"]) == (1, 6, 7)
 
 
 @pytest.mark.parametrize("way", ["web", "get"])
 def test_killed_midway(here: Path, pacs: Orthanc, way: str) -> None:
     """The server dies: one line, what came is kept; started again, the same command brings the rest."""
-    number = 30
+    number = 20
     for n in range(number):
         write(here / "films" / f"{n}.dcm", film(noise(n, 128), StudyDate="20201105", StudyTime=f"{n // 3:02}{n % 3:02}00"))
     pacs.store(here / "films")
-    running = pacs.popen("dataset", "collect", "work", *WAYS[way], "--from", "2020-11-05", "--rate", 900)
+    running = pacs.popen("dataset", "collect", "work", *WAYS[way], "--from", "2020-11-05", "--rate", 1200)
     deadline = time.monotonic() + 30
     while len(list(Path("work").rglob("*.dcm"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -35,13 +35,13 @@ def ran(*args: object, status: int = 0) -> Any:
     return json.loads(result.stdout)
 
 
-@pytest.mark.parametrize(("seed", "faults"), [(1, 0.3), (2, 0.0), (3, 0.3), (4, 0.6), (5, 1.0), (6, 1.0)])
+@pytest.mark.parametrize(("seed", "faults"), [(1, 0.3), (2, 0.0), (3, 0.6), (4, 1.0)])
 def test_the_truth_is_recovered(small: Path, seed: int, faults: float) -> None:
     """Every match, every view that attributes can tell, every refusal with its reason."""
-    found = ran("demo", "--patients", 60, "--seed", seed, "--faults", faults)
+    found = ran("demo", "--patients", 40, "--seed", seed, "--faults", faults)
     for what in ("views", "refused", "matches"):
         assert found[what]["wrong"] == [] and found[what]["right"] == found[what]["total"], what
-    assert found["views"]["total"] > 80
+    assert found["views"]["total"] > 50
     assert found["labels"]["auto and right"] > 5 and found["labels"].get("auto and wrong", 0) <= 1
     with Path("demo/data/dataset.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == found["images"]
@@ -113,6 +113,8 @@ def test_other_folders_are_left_alone(small: Path) -> None:
 
 def test_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One file that asks for nothing, with the films in it; a browser shows it."""
+    monkeypatch.setattr(drawing, "ROWS", 288)
+    monkeypatch.setattr(drawing, "COLUMNS", 256)
     monkeypatch.chdir(tmp_path)
     found = ran("demo", "--patients", 30, "--faults", 0.6)
     html = Path(found["page"]).read_text(encoding="utf-8")
