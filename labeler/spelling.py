@@ -33,6 +33,7 @@ _ROMAN = re.compile(r"(?=[ivx])x{0,2}(ix|iv|v?i{0,3})")
 _VERTEBRA = re.compile(r"[cdtls]\d{1,2}")
 _FOREIGN = re.compile("[fjwz]")  # letters of no Vietnamese syllable: another language, or keystrokes left in
 _MIXED = re.compile(r"\d.*[^\W\d_]|[^\W\d_].*\d")
+_DOUBLED_LETTER = re.compile(r"(\w)\1+")
 _LETTERS_DIGITS = re.compile(r"\d+|\D+")
 _ONSET = "b|c|ch|d|đ|g|gh|gi|h|k|kh|l|m|n|ng|ngh|nh|p|ph|q|qu|r|s|t|th|tr|v|x|"
 _SYLLABLE = re.compile(
@@ -180,7 +181,8 @@ class Speller:
         key = word_key(word)
         candidates = self._exact(word, key)
         if not candidates:
-            joined = None if skeleton(word) in self._by_skeleton else self._split(word)
+            single = self._single(word) is not None or skeleton(word) in self._by_skeleton
+            joined = None if single else self._split(word)
             if joined is not None:
                 out = []
                 start = 0
@@ -219,6 +221,11 @@ class Speller:
             out.append(Candidate((ANY_NUMBER,)))
         return tuple(out[: MAX_CANDIDATES * 2])
 
+    def _single(self, word: str) -> str | None:
+        """The known word that is typed with a letter doubled: "khôông" is no "khô ông"."""
+        collapsed = canonical(_DOUBLED_LETTER.sub(r"\1", word.lower()))
+        return collapsed if len(collapsed) > 1 and collapsed in self.vocabulary else None
+
     def _known(self, decoded: str, cost: float) -> tuple[Candidate, ...]:
         """A word whose keystrokes were undone: itself if known, else the same letters with other marks."""
         key = canonical(decoded)
@@ -242,9 +249,9 @@ class Speller:
                 offer(candidate)
             if out and all(not c.context for c in out.values()):
                 return tuple(out.values())
-        collapsed = canonical(re.sub(r"(\w)\1+", r"\1", word.lower()))
-        if collapsed in self.vocabulary and len(collapsed) > 1:
-            offer(Candidate((collapsed,), DOUBLED))
+        single = self._single(word)
+        if single is not None:
+            offer(Candidate((single,), DOUBLED))
         for base in dict.fromkeys((word, decoded or word)):
             for candidate in self._near(base, real):
                 offer(candidate)
@@ -302,8 +309,10 @@ class Speller:
 
         ways.sort(key=lambda way: (-(known(way) == len(way) - 1), len(way)))
         best = ways[0]
-        if known(best) < len(best) - 1 and (any(len(p) < 3 for p in best) or not has_marks(word)):
-            return None
+        if known(best) < len(best) - 1 and (
+            not has_marks(word) or any(len(p) < 3 or word_key(p) not in self.vocabulary for p in best)
+        ):
+            return None  # "khoongthấy" is no "kho ong thấy"
         return best
 
     def _ways(self, word: str, pieces: int) -> list[list[str]]:

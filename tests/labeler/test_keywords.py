@@ -63,6 +63,7 @@ SLIPS = [
     ("slip in the negation", "Khong thấy tràn dịch màng phổi.", "pleural_effusion absent"),
     ("slip in the negation", "Khôgn thấy tràn dịch màng phổi.", "pleural_effusion absent"),
     ("slip in the negation", "Khoong thấy tràn dịch màng phổi.", "pleural_effusion absent"),
+    ("slip in the negation", "Khôông thấy tràn dịch màng phổi.", "pleural_effusion absent"),
 ]  # fmt: skip
 
 # The typed word is another real word ("phôi", "trần"): labelled by the likelier reading, and shown to a person.
