@@ -75,11 +75,11 @@ class Clauses:
         for k, item in enumerate(items):
             kind = item.kind
             unit = item.unit
-            if unit is None or item.guess:
-                self.puzzling = self.puzzling or kind in (UNKNOWN, STRUCTURE)
-            elif unit.denies:
+            if kind == UNKNOWN or (item.guess and kind != SIGN):
+                self.puzzling = True
+            if unit is not None and unit.denies:
                 denied = sentence
-            elif unit.role == "modifier":
+            elif unit is not None and unit.role == "modifier":
                 self.puzzling = True
             if unit is not None and (kind == CUE or unit.section is not None):
                 if unit.section is not None and self._is_heading(k, fresh):

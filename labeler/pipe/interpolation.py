@@ -17,7 +17,7 @@ from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
 from labeler.pipe.places import extent, location
-from labeler.spelling import EDIT, SOUND
+from labeler.spelling import EDIT
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -74,6 +74,7 @@ class Detail(NamedTuple):
 
 
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
+GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
 _NONE: frozenset[Said] = frozenset()
 _NO_REASONS: frozenset[str] = frozenset()
@@ -131,7 +132,7 @@ class Interpolator:
         if said.not_assessable:
             reasons.add("not_assessable")
         for k in self.residue(clauses, said):
-            if items[k].kind == UNKNOWN or items[k].kind == STRUCTURE:
+            if items[k].kind == UNKNOWN or _far_fetched(items[k]):
                 if not self._harmless(clauses, k):
                     reasons.add("residue")
             elif k not in said.residue:
@@ -366,9 +367,12 @@ def _doubts(item: Item) -> bool:
 
 
 def _far_fetched(item: Item) -> bool:
-    """A structure for which another word was taken, with no phrase around it that would speak for it."""
+    """Whether another word was taken for this one with no phrase around it that would speak for it.
+
+    A sign is not meant: what it says is shown, and doubted elsewhere.
+    """
     lone = item.last - item.first == 1
-    return item.kind == STRUCTURE and item.guess and item.cost >= (SOUND if lone else EDIT)
+    return item.guess and item.kind != SIGN and item.cost >= (GUESS if lone else EDIT)
 
 
 def _guessed(cue: Item, assertion: str) -> bool:
