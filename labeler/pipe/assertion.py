@@ -605,6 +605,13 @@ class _Sentence:
                 return False
         return False
 
+    def _doubts_a_structure(self, k: int) -> bool:
+        """Whether a doubt is followed by a structure of which nothing is said: "theo dõi viên phổi", for "viêm phổi"."""
+        segment = self.clauses.segment
+        ahead = [j for j in range(k + 1, self.last + 1) if segment[j] == segment[k]]
+        said = any(self.items[j].kind == SIGN or self.clauses.hits.get(j) for j in ahead)
+        return not said and any(self.items[j].kind == STRUCTURE for j in ahead)
+
     def _close(self) -> None:
         scope, self.scope = self.scope, None
         if scope is None or scope.covered or scope.reach == "brief":
@@ -618,6 +625,9 @@ class _Sentence:
             hits = [h for h in self._said_before(scope.item, self._after_colon(scope.item)) if h.assertion == "present"]
         for hit in hits:
             hit.assertion, hit.cue = scope.assertion, scope.item
+        if scope.assertion == "uncertain" and not hits and self._doubts_a_structure(scope.item):
+            self.out.residue.append(scope.item)
+            self.out.reasons.add("unspecified")
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
             return
         if (

@@ -128,6 +128,9 @@ def test_slips(labeler: Labeler, slip: str, text: str, expected: str) -> None:
         "Tụng đám mờ đáy phổi phải, tràn dịch màng phổi trái.",
         "Hai phổi lát đá.",  # no spleen (lách) is meant
         "Chỉ số tim ngực more than 0,6.",
+        "Gãy xương sườ 5 trái.",  # no skull (sọ) is meant
+        "Quai động mạch chủ vồn.",
+        "Theo dõi viên phổi.",
     ],
 )
 def test_a_guess_explains_nothing_away(labeler: Labeler, text: str) -> None:
