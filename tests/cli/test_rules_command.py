@@ -197,7 +197,7 @@ def test_a_layer_over_the_shipped_rules(here: Path) -> None:
     [
         (["rules", "chek"], "no command 'chek'; did you mean 'check'?"),
         (["lable"], "no command 'lable'; did you mean 'label'?"),
-        (["zzz"], "no command 'zzz'; there are: label, explain, "),
+        (["zzz"], "no command 'zzz'; there are: demo, label, explain, "),
     ],
 )
 def test_an_unknown_command_names_the_nearest(args: list[str], message: str) -> None:

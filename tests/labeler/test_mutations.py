@@ -42,6 +42,7 @@ ROLES = {
     "less": ("Chỉ số tim ngực nhỏ hơn 0,55.", "-"),
     "above": ("Chỉ số tim ngực trên 0,5.", "cardiomegaly present"),
     "below": ("Chỉ số tim ngực dưới 0,55.", "-"),
+    "degree": ("Màng phổi hơi dày.", "pleural_thickening present"),
     "modifier": ("Phổi không đồng nhất.", "-"),
     "course": ("Phim trước có nốt mờ phổi phải, nay như cũ.", "nodule present right"),
 }  # fmt: skip
