@@ -7,7 +7,8 @@ import re
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labeler.dataset.archive import ArchiveError, Instance, Study
@@ -115,15 +116,10 @@ class Node:
         self._wanted, self._came = sop, None
         self._arrived.clear()
         if self._server is None:
-            responses = self._connected().send_c_get(keys, _GET)
+            answers = self._answers(lambda association: association.send_c_get(keys, _GET))
         else:
-            responses = self._connected().send_c_move(keys, self._calling, _MOVE)
-        last = None
-        for status, _ in responses:
-            last = status.get("Status")
-            if last is None:
-                self._drop()
-                raise ArchiveError("no_answer", gone=True)
+            answers = self._answers(lambda association: association.send_c_move(keys, self._calling, _MOVE))
+        *_, (last, _) = answers
         if self._server is not None and last == _SUCCESS:
             self._arrived.wait(LATE)  # it comes by a connection of its own
         if self._came is None:
@@ -150,7 +146,34 @@ class Node:
                 raise ArchiveError("no_association", gone=True)
             with contextlib.suppress(AttributeError, OSError):  # else each request waits 40 ms for the other's ack
                 self._association.dul.socket.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._wake, args=(self._association,), daemon=True).start()
         return self._association
+
+    def _wake(self, association: Any) -> None:
+        """End the wait for an answer on a broken connection.
+
+        pynetdicom says once that a connection broke, and whoever asks in that moment can miss it and wait out TIMEOUT.
+        """
+        association.dul.join()
+        while association is self._association:
+            association.dimse.msg_queue.put((None, None))
+            time.sleep(1)
+
+    def _answers(
+        self, ask: Callable[[Any], Iterator[tuple[Dataset, Dataset | None]]]
+    ) -> Iterator[tuple[int, Dataset | None]]:
+        """(status, what was found) of each answer to a request.  Raises ArchiveError."""
+        association = self._connected()
+        try:
+            for status, identifier in ask(association):
+                if "Status" not in status:
+                    raise RuntimeError
+                yield status.Status, identifier
+        except ValueError:  # no context was accepted for it
+            raise ArchiveError("not_accepted") from None
+        except RuntimeError:  # the connection broke, before the request or after it
+            self._drop()
+            raise ArchiveError("no_answer", gone=True) from None
 
     def _drop(self) -> None:
         if self._association is not None:
@@ -160,20 +183,13 @@ class Node:
     def _query(self, level: str, **keys: str) -> tuple[list[Dataset], bool]:
         """What matches, and whether the node stopped before it had named all."""
         found = []
-        try:
-            for status, identifier in self._connected().send_c_find(_keys(level, **keys), _FIND):
-                code = status.get("Status")
-                if code is None:
-                    self._drop()
-                    raise ArchiveError("no_answer", gone=True)
-                if code in _PENDING and identifier is not None:
-                    found.append(identifier)
-                elif found and code in _STOPPED:
-                    return found, True
-                elif code != _SUCCESS:
-                    raise ArchiveError(f"status_{code:04X}", again=code in (0xA700, 0xA701))  # out of resources
-        except ValueError:  # no context was accepted for the query
-            raise ArchiveError("query_not_accepted") from None
+        for code, identifier in self._answers(lambda association: association.send_c_find(_keys(level, **keys), _FIND)):
+            if code in _PENDING and identifier is not None:
+                found.append(identifier)
+            elif found and code in _STOPPED:
+                return found, True
+            elif code != _SUCCESS:
+                raise ArchiveError(f"status_{code:04X}", again=code in (0xA700, 0xA701))  # out of resources
         return found, False
 
     def _on_store(self, event: Any) -> int:
