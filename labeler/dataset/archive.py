@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple, Protocol, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.collect import DONE, FAILED, WANTED, Store
@@ -61,7 +61,7 @@ class Archive(Protocol):
         ...
 
     def instances(self, study: str, modalities: Sequence[str]) -> tuple[list[Instance], int]:
-        """Objects of a study in series of these modalities, and how many there should be."""
+        """Objects of a study in series of these modalities, and how many there should be, which are no fewer."""
         ...
 
     def fetch(self, instance: Instance) -> bytes:
@@ -81,19 +81,16 @@ def collect_archive(
     """
     caller = _Caller(archive, pace)
     for day in _days(first, last):
-        expected = 0
+        expected = came = 0
         for study in _studies_of(caller, day):
             if not study.modalities or set(study.modalities) & set(modalities):
-                expected += _collect_study(store, caller, study, day, modalities)
+                of_study = _collect_study(store, caller, study, day, modalities)
+                expected, came = expected + of_study[0], came + of_study[1]
         store.commit()
-        got = store.db.execute(
-            select(func.count()).select_from(objects).join(asked, asked.c.study_uid == objects.c.study_uid)
-            .where((asked.c.day == day) & (objects.c.state == DONE))
-        ).scalar()  # fmt: skip
         store.account.counts["expected"] += expected
-        if (got or 0) < expected:
+        if came < expected:
             store.account.short.append(day)
-            store.tell(f"{day}: {got} of {expected} images came; run the same command again to try the others")
+            store.tell(f"{day}: {came} of {expected} images came; run the same command again to try the others")
         step(1)
 
 
@@ -163,34 +160,38 @@ def _clock(minute: int) -> str:
     return f"{minute // 60:02}{minute % 60:02}"
 
 
-def _collect_study(store: Store, caller: _Caller, study: Study, day: str, modalities: Sequence[str]) -> int:
-    """Take what is missing of a study; returns how many objects it should have."""
-    before = store.db.execute(select(asked).where(asked.c.study_uid == study.study_uid)).first()
-    rows = store.db.execute(select(objects.c.sop_uid, objects.c.state).where(objects.c.study_uid == study.study_uid))
-    states = {row.sop_uid: row.state for row in rows}
-    done = sum(state == DONE for state in states.values())
+def _collect_study(
+    store: Store, caller: _Caller, study: Study, day: str, modalities: Sequence[str]
+) -> tuple[int, int]:
+    """Take what is missing of a study; returns how many of the wanted objects it should have, and how many came."""
     wanted = ",".join(sorted(modalities))
+    before = store.db.execute(select(asked).where(asked.c.study_uid == study.study_uid)).first()
     same = before is not None and study.images is not None and (before.total, before.modalities) == (study.images, wanted)
-    if before is not None and same and done >= before.expected:  # nothing has come to this study since
-        store.account.counts["known"] += done
-        return int(before.expected)
-    instances, expected = caller.query(lambda: caller.archive.instances(study.study_uid, modalities))
-    facts = {"day": day, "expected": expected, "total": study.images, "modalities": wanted}
+    if before is not None and same and before.came >= before.expected:  # nothing has come to this study since
+        store.account.counts["known"] += before.came
+        return before.expected, before.expected
+    named, expected = caller.query(lambda: caller.archive.instances(study.study_uid, modalities))
+    rows = store.db.execute(select(objects.c.sop_uid).where(objects.c.study_uid == study.study_uid, objects.c.state == DONE))
+    done = set(rows.scalars())
+    came = len({instance.sop_uid for instance in named} & done)
+    missing = {instance.sop_uid: instance for instance in named if instance.sop_uid not in done}.values()
+    facts = {"day": day, "expected": expected, "came": came, "total": study.images, "modalities": wanted}
     store.db.execute(
         upsert(asked).values(study_uid=study.study_uid, **facts).on_conflict_do_update(index_elements=["study_uid"], set_=facts)
     )
-    for instance in instances:
-        if states.get(instance.sop_uid) == DONE:
-            store.account.counts["known"] += 1
-            continue
+    store.account.counts["known"] += came
+    for instance in missing:
         row = upsert(objects).values(**instance._asdict(), state=WANTED, origin=caller.archive.origin)
         store.db.execute(row.on_conflict_do_nothing())
-        store.commit(wait=True)
-        _fetch(store, caller, instance)
-    return expected
+    store.commit(wait=True)
+    for instance in missing:
+        came += _fetch(store, caller, instance)
+    store.db.execute(asked.update().where(asked.c.study_uid == study.study_uid).values(came=came))
+    return expected, came
 
 
-def _fetch(store: Store, caller: _Caller, instance: Instance) -> None:
+def _fetch(store: Store, caller: _Caller, instance: Instance) -> bool:
+    """Take an object; whether it came."""
     shown = f"[{film_key(store.workspace, instance.sop_uid)}]"
     try:
         data = caller(lambda: caller.archive.fetch(instance))
@@ -198,12 +199,13 @@ def _fetch(store: Store, caller: _Caller, instance: Instance) -> None:
         if error.gone:  # the archive itself, or this object alone, at which it breaks off
             caller.query(lambda: caller.archive.instances(instance.study_uid, ()))
         _failed(store, instance, shown, error.code)
-        return
+        return False
     taken = store.take(data, instance.sop_uid, shown)
     if taken is None:
         _note(store, instance, "unusable")
     elif taken != instance.sop_uid:
         _failed(store, instance, shown, "another_object")
+    return taken == instance.sop_uid
 
 
 def _failed(store: Store, instance: Instance, shown: str, code: str) -> None:

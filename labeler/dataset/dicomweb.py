@@ -81,8 +81,7 @@ class DicomWeb:
                 _SOP_UID, self._client.search_for_instances, study_instance_uid=study, series_instance_uid=uid
             )
             out += [Instance(study, uid, _first(instance, _SOP_UID)) for instance in found]
-            count = _count(one, _SERIES_IMAGES)
-            expected += len(found) if count is None else count
+            expected += max(len(found), _count(one, _SERIES_IMAGES) or 0)
         return out, expected
 
     def fetch(self, instance: Instance) -> bytes:

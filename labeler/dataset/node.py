@@ -106,8 +106,7 @@ class Node:
             uid = text(one, "SeriesInstanceUID")
             found, _ = self._query("IMAGE", StudyInstanceUID=study, SeriesInstanceUID=uid, SOPInstanceUID="")
             out += [Instance(study, uid, sop) for image in found if (sop := text(image, "SOPInstanceUID"))]
-            count = _count(one, "NumberOfSeriesRelatedInstances")
-            expected += len(found) if count is None else count
+            expected += max(len(found), _count(one, "NumberOfSeriesRelatedInstances") or 0)
         return out, expected
 
     def fetch(self, instance: Instance) -> bytes:

@@ -42,7 +42,7 @@ from sqlalchemy.exc import DatabaseError
 
 from labeler.io.sources import BadInput
 
-VERSION = 2
+VERSION = 3
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"
 PART = ".key.part"
 KEY_BYTES = 32
@@ -131,6 +131,7 @@ asked = Table(
     Column("study_uid", Text, primary_key=True),
     Column("day", Text, nullable=False, index=True),
     Column("expected", Integer, nullable=False),  # images of the wanted modalities, as the PACS counts them
+    Column("came", Integer, nullable=False),  # of the images that it named for these modalities
     Column("total", Integer), Column("modalities", Text, nullable=False),  # images of any; which were wanted, with ,
 )  # fmt: skip
 renderings = Table(

@@ -6,6 +6,7 @@ import shutil
 import ssl
 import threading
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -156,6 +157,35 @@ def test_one_bad_object_does_not_stop_the_others(here: Path, monkeypatch: pytest
     monkeypatch.setattr(shelf, "fetch", lambda instance: setattr(shelf, "dead", True) or shelf.instances("", ()))
     with pytest.raises(BadInput, match="run the same command again"):
         collect()
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_did_not_come_is_asked_for_until_it_comes(here: Path, monkeypatch: pytest.MonkeyPatch, stopped: bool) -> None:
+    """A film of another modality that is here already does not stand for it, also when the run was stopped between the two."""
+    kinds = {"CR": film(StudyInstanceUID="1.2", Modality="CR"), "DX": film(StudyInstanceUID="1.2", PatientID="2")}
+    shelf, day, said = Shelf({}, "", ""), date(2020, 11, 5), list[str]()
+    monkeypatch.setattr(shelf, "studies", lambda day, times: ([Study("1.2", 2, ("CR", "DX"))], False))
+
+    def collect(modality: str) -> Account:
+        shelf.films = {kinds[modality].SOPInstanceUID: encoded(kinds[modality])}
+        with Workspace("work", create=True) as workspace, Store(workspace, "test", Wanted(), said.append) as store:
+            collect_archive(store, shelf, day, day, (modality,), Pace(None, None, said.append), lambda more: None)
+        return store.account
+
+    def break_off(instance: Instance) -> bytes:
+        raise KeyboardInterrupt if stopped else ArchiveError("status_A702")
+
+    assert collect("CR").counts["taken"] == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(shelf, "fetch", break_off)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt) if stopped else nullcontext():
+                account = collect("DX")
+                assert (account.counts["known"], account.counts["failed"], account.short) == (0, 1, ["20201105"])
+    account = collect("DX")
+    assert (account.counts["taken"], account.counts["known"], account.short) == (1, 0, [])
+    account = collect("DX")
+    assert (account.counts["taken"], account.counts["known"], account.short) == (0, 1, [])
 
 
 @pytest.mark.parametrize(

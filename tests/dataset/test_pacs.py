@@ -115,6 +115,30 @@ def test_killed_midway(here: Path, pacs: Orthanc, way: str) -> None:
     assert len(listed("work", "studies")) == number
 
 
+def test_a_film_that_the_server_has_lost(here: Path) -> None:
+    """It counts as missing, whatever else of its study is here, and comes when it has been found again."""
+    server = Orthanc(here / "pacs")
+    try:
+        for n, kind in enumerate(("CR", "DX")):
+            write(here / "films" / f"{kind}.dcm", film(noise(n), Modality=kind, StudyInstanceUID="1.2.3", SeriesInstanceUID=f"1.2.3.{n}"))
+        server.store(here / "films")
+        asked = (NODE, "--from", "2020-11-05", "--modality")
+        assert ran(server, *asked, "CR")["taken"] == 1
+        server.kill()
+        lost = (here / "films" / "DX.dcm").read_bytes()
+        (place,) = (file for file in (here / "pacs" / "storage").rglob("*") if file.is_file() and file.read_bytes() == lost)
+        place.unlink()
+        server.start()
+        for _ in range(2):
+            found = ran(server, *asked, "DX", status=2)
+            assert (found["known"], found["failed"], found["short_days"]) == (0, 1, ["20201105"])
+        place.write_bytes(lost)
+        found = ran(server, *asked, "DX")
+        assert (found["taken"], found["short_days"]) == (1, [])
+    finally:
+        server.close()
+
+
 def test_a_server_that_names_only_so_many(here: Path) -> None:
     """A node that stops in the middle of its answer is asked for ever shorter spans until all are named."""
     server = Orthanc(here / "pacs", LimitFindResults=5)
