@@ -62,8 +62,9 @@ def reports(
         account = read_reports(ws, files, mappings, services, progress.say, stepper(meter, progress))
     counts = {
         name: account.counts[name]
-        for name in ("sessions", "frontal", "lateral", "other", "kept", "repeated", "refused")
+        for name in ("sessions", "frontal", "lateral", "other", "kept", "repeated", "refused", "withdrawn")
     }
+    withdrawn = counts["withdrawn"]
     answer(
         as_json,
         {
@@ -75,6 +76,7 @@ def reports(
             f"sessions  {counts['sessions']}",
             f"reports   {counts['frontal']} frontal: {counts['kept']} kept, {counts['repeated']} known already, "
             f"{counts['refused']} refused; left out: {counts['lateral']} lateral, {counts['other']} of other services",
+            *([f"          {withdrawn} withdrawn: their files, read otherwise now, hold them no more"] if withdrawn else []),
             *reasons_of("refused", account.reasons), *reasons_of("mended", account.mended),
         ],
     )  # fmt: skip

@@ -25,7 +25,7 @@ from labeler.dataset.mapping import Mapping
 from labeler.dataset.records import BrokenXml, Record, read_records
 from labeler.dataset.services import Services
 from labeler.dataset.times import micros, parse_time
-from labeler.dataset.workspace import Workspace, refused, sources
+from labeler.dataset.workspace import Workspace, labels, pairs, refused, reports, sources, unmatched
 from labeler.io.decisions import text_hash
 from labeler.io.lines import MAX_TEXT
 from labeler.io.sources import BadInput
@@ -67,6 +67,19 @@ _INDEXES = (
     "CREATE INDEX temp.staged_reports_id ON staged_reports (session_id)",
 )
 
+# what a file said by another mapping is overwritten: whose a session is, if no file that was read otherwise says so
+_OVERWRITE = """UPDATE sessions SET patient_id = (SELECT s.patient_id FROM staged_sessions s
+         WHERE s.session_id = sessions.session_id AND s.code IS NULL ORDER BY s.id LIMIT 1)
+       WHERE (source = :source OR source IN (SELECT id FROM sources WHERE reader = :before))
+         AND session_id IN (SELECT session_id FROM staged_sessions WHERE code IS NULL)"""
+# and the reports that it no longer holds go, but for those that persons were asked about or spoke of
+_GONE = """SELECT id FROM reports WHERE source = :source AND NOT EXISTS (
+         SELECT 1 FROM staged_reports g JOIN sessions t ON t.session_id = g.session_id
+         WHERE g.code IS NULL AND t.id = reports.session AND g.service_id = reports.service_id
+           AND g.report_time = reports.report_time AND g.text_hash = reports.text_hash)
+       AND id NOT IN (SELECT report FROM samples UNION SELECT report FROM items WHERE report IS NOT NULL
+         UNION SELECT coalesce(json_extract(after, '$.report'), 0) FROM decisions WHERE verdict = 'match')"""
+
 # A staged file becomes rows, in these steps.
 _JOIN = (
     # the time of a result and the name of a service may stand with the service alone
@@ -78,9 +91,10 @@ _JOIN = (
          SELECT 1 FROM staged_services s WHERE s.fits = 0
          AND s.session_id = staged_reports.session_id AND s.service_id = staged_reports.service_id)""",
     # a session read again replaces the one before it, unless it has become another patient's
-    """INSERT INTO sessions (session_id, patient_id, check_in, check_out)
-       SELECT session_id, patient_id, check_in, check_out FROM staged_sessions WHERE code IS NULL ORDER BY id
-       ON CONFLICT (session_id) DO UPDATE SET check_in = excluded.check_in, check_out = excluded.check_out
+    """INSERT INTO sessions (session_id, patient_id, check_in, check_out, source)
+       SELECT session_id, patient_id, check_in, check_out, :source FROM staged_sessions WHERE code IS NULL ORDER BY id
+       ON CONFLICT (session_id) DO UPDATE
+         SET check_in = excluded.check_in, check_out = excluded.check_out, source = excluded.source
          WHERE sessions.patient_id = excluded.patient_id""",
     """UPDATE staged_sessions SET code = 'session_of_two_patients' WHERE code IS NULL AND EXISTS (
          SELECT 1 FROM sessions t WHERE t.session_id = staged_sessions.session_id
@@ -176,7 +190,8 @@ def _read_file(
     def refuse(sha256: str, code: str, where: str, message: str) -> None:
         row = {"path": str(path), "state": "refused", "code": code, "message": f"{where}{message}"}
         row_of = upsert(sources).values(sha256=sha256, **row)
-        db.execute(row_of.on_conflict_do_update(index_elements=["sha256"], set_=row))
+        read_before = sources.c.state == "done"  # by another mapping: what it gave stays
+        db.execute(row_of.on_conflict_do_update(index_elements=["sha256"], set_=row, where=~read_before))
         account.broken += 1
         account.reasons[code] += 1
         tell(f"{shown}:{where} {message}")
@@ -193,7 +208,9 @@ def _read_file(
     if known is not None and known.state == "done" and known.reader == reader and not _waits(db, known.id):
         account.known += 1
         return found.size
-    db.execute(sources.delete().where(sources.c.path == str(path), sources.c.state == "refused"))  # mended since
+    mended_since = (sources.c.path == str(path)) & (sources.c.state == "refused") & (sources.c.sha256 != found.sha256)
+    db.execute(sources.delete().where(mended_since))
+    before = known.reader if known is not None and known.reader != reader else None
     savepoint = db.begin_nested()
     try:
         row = {"path": str(path), "encoding": found.encoding, "state": "done", "reader": reader}
@@ -202,11 +219,12 @@ def _read_file(
             row_of.on_conflict_do_update(index_elements=["sha256"], set_=row).returning(sources.c.id)
         ).scalar_one()
         db.execute(refused.delete().where(refused.c.source == source))
-        counts, mended = _store(db, source, path, found, mappings, services)
+        counts, mended = _store(db, source, before, path, found, mappings, services)
     except BrokenXml as error:
         savepoint.rollback()
         refuse(found.sha256, error.code, f"{error.line}:{error.column}:", str(error))
         return found.size
+    account.counts["withdrawn"] += counts.pop("withdrawn")
     db.execute(sources.update().where(sources.c.id == source).values(mended=";".join(sorted(mended)), **counts))
     reasons = text("SELECT code, count(*) FROM refused WHERE source = :source GROUP BY code")
     account.reasons.update({code: times for code, times in db.execute(reasons, {"source": source})})  # noqa: C416
@@ -224,9 +242,10 @@ def _waits(db: Connection, source: int) -> bool:
 
 
 def _store(
-    db: Connection, source: int, path: Path, found: Examined, mappings: list[Mapping], services: Services
-) -> tuple[dict[str, int], Counter[str]]:
-    """The records of one file as rows.  Raises BrokenXml."""
+    db: Connection, source: int, before: str | None, path: Path, found: Examined, mappings: list[Mapping],
+    services: Services,
+) -> tuple[dict[str, int], Counter[str]]:  # fmt: skip
+    """The records of one file as rows; `before` is the reader that it was read with, if another.  Raises BrokenXml."""
     for table in (_sessions, _services, _reports):
         db.execute(table.delete())
     stage = _Stage(db, source, services)
@@ -237,6 +256,8 @@ def _store(
         raise BrokenXml(
             "no_records", 1, 1, f"holds none of {', '.join(names)}; give its names with --mapping FILE.yaml"
         )
+    if before is not None:
+        db.execute(text(_OVERWRITE), {"source": source, "before": before})
     for statement in _JOIN:
         db.execute(text(statement), {"source": source} if ":source" in statement else {})
     usable, refused = db.execute(
@@ -246,8 +267,20 @@ def _store(
     ).one()
     kept = db.execute(text(_KEEP), {"source": source}).rowcount
     counts = dict(stage.counts)
-    counts |= {"kept": kept, "repeated": usable - kept, "refused": refused + stage.parts}
+    withdrawn = _withdraw(db, source) if before is not None else 0
+    counts |= {"kept": kept, "repeated": usable - kept, "refused": refused + stage.parts, "withdrawn": withdrawn}
     return counts, mended + stage.mended
+
+
+def _withdraw(db: Connection, source: int) -> int:
+    """Take back the reports that a file has no more, with what was made of them; returns how many."""
+    gone = db.execute(text(_GONE), {"source": source}).scalars().all()
+    for first in range(0, len(gone), STAGED):
+        some = gone[first : first + STAGED]
+        for table in (pairs, unmatched, labels):
+            db.execute(table.delete().where(table.c.report.in_(some)))
+        db.execute(reports.delete().where(reports.c.id.in_(some)))
+    return len(gone)
 
 
 class _Stage:

@@ -42,7 +42,7 @@ from sqlalchemy.exc import DatabaseError
 
 from labeler.io.sources import BadInput
 
-VERSION = 3
+VERSION = 4
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"
 PART = ".key.part"
 KEY_BYTES = 32
@@ -72,6 +72,7 @@ sessions = Table(
     Column("session_id", Text, nullable=False, unique=True),
     Column("patient_id", Text, nullable=False),
     Column("check_in", Integer, nullable=False), Column("check_out", Integer, nullable=False),
+    Column("source", ForeignKey("sources.id")),  # that said so last
 )  # fmt: skip
 reports = Table(
     "reports", metadata,
@@ -83,7 +84,7 @@ reports = Table(
     Column("text", Text, nullable=False),
     Column("text_hash", Text, nullable=False),
     Column("same", Text, nullable=False),  # equal for descriptions that say the same
-    Column("source", ForeignKey("sources.id"), nullable=False), Column("line", Integer, nullable=False),
+    Column("source", ForeignKey("sources.id"), nullable=False, index=True), Column("line", Integer, nullable=False),
     UniqueConstraint("session", "service_id", "report_time", "nth"),
 )  # fmt: skip
 refused = Table(
@@ -207,6 +208,14 @@ samples = Table(
 
 splits = Table("splits", metadata, Column("patient", Text, primary_key=True), Column("split", Text, nullable=False))
 
+_UPGRADES = {  # from this version to the next
+    2: ("ALTER TABLE asked ADD COLUMN came INTEGER NOT NULL DEFAULT 0",),
+    3: (
+        "ALTER TABLE sessions ADD COLUMN source INTEGER REFERENCES sources (id)",
+        "UPDATE sessions SET source = (SELECT max(r.source) FROM reports r WHERE r.session = sessions.id)",
+        "CREATE INDEX ix_reports_source ON reports (source)",
+    ),
+}
 _APPEND_ONLY = "CREATE TRIGGER {0} BEFORE {1} ON decisions BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END"
 
 
@@ -256,6 +265,11 @@ class Workspace:
                 put(db, "key", _fingerprint((self.path / KEY).read_text()))
                 put(db, "version", VERSION)
             version = get(db, "version")
+            while version in _UPGRADES:
+                for statement in _UPGRADES[version]:
+                    db.exec_driver_sql(statement)
+                version += 1
+                put(db, "version", version)
             if version != VERSION:
                 raise BadInput(f"{self.path}: made by another vnlabel (version {version}); this one reads {VERSION}")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import html
+import sqlite3
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -20,8 +22,10 @@ from tests.dataset.hospital import (
     EFFUSION,
     NORMAL,
     RULES,
+    Film,
     Report,
     Session,
+    add_films,
     answer,
     dataset,
     done,
@@ -399,6 +403,88 @@ def test_a_session_of_two_patients_is_refused(here: Path) -> None:
     found = answer("reports", "work", "his.xml")
     assert found["reasons"]["session_of_two_patients"] == 1
     assert found["kept"] == 0
+
+
+OTHER = """name: other
+session: {{element: {0}, fields: {{session_id: {1}, patient_id: {2}, check_in: CHECK_IN_TIME, check_out: CHECK_OUT_TIME}}}}
+report: {{element: {3}, fields: {{service_id: SERVICE_ID, report_time: REPORT_TIME, description: DESCRIPTION}}}}
+"""
+
+
+def test_a_wrong_mapping_does_not_spoil_what_was_read(here: Path) -> None:
+    Path("other.yaml").write_text(OTHER.format("VISIT", "SESSION_ID", "PATIENT_ID", "RESULT"))
+    assert len(read(paper(ONE))) == 1
+    for _ in range(2):
+        assert "holds none of" in done("reports", "work", "his.xml", "--mapping", "other.yaml", status=2).stderr
+        assert answer("reports", "work", "his.xml")["files"] == {"read": 0, "known": 1, "refused": 0}
+    assert [facts(row) for row in listed("work", "reports")] == [KEPT]
+
+
+def cards(*sessions: Session) -> str:
+    """With a field more, that a mapping may take for another."""
+    return paper(*sessions).replace("<CHECK_IN_TIME>", "<CARD>C7</CARD><CHECK_IN_TIME>")
+
+
+@pytest.mark.parametrize("wrong", [("SESSION_ID", "CARD"), ("CARD", "PATIENT_ID")])
+def test_the_mended_mapping_overwrites_what_the_wrong_one_said(here: Path, wrong: tuple[str, str]) -> None:
+    Path("other.yaml").write_text(OTHER.format("SESSION", *wrong, "REPORT"))
+    Path("also.xml").write_text(cards(ONE, Session("S2", reports=[Report(NORMAL)])))
+    (row, *_) = read(cards(ONE), "his.xml", 0, "--mapping", "other.yaml")
+    assert "C7" in row.values()
+    done("reports", "work", "also.xml", "--mapping", "other.yaml")
+    add_films("work", [Film("f", row["patient_id"])])
+    done("match", "work")
+    found = answer("reports", "work", "his.xml", "also.xml")
+    assert (found["files"]["read"], found["reasons"]) == (2, {})
+    assert found["withdrawn"] == (0 if wrong[1] == "CARD" else 2)
+    assert [facts(row) for row in listed("work", "reports") if row["session_id"] != "S2"] == [KEPT]
+    assert len(listed("work", "reports")) == 2
+    done("match", "work")
+
+
+def test_a_report_that_a_person_decided_on_outlives_a_wrong_mapping(here: Path) -> None:
+    Path("other.yaml").write_text(OTHER.format("SESSION", "SESSION_ID", "PATIENT_ID", "RESULT"))
+    read(paper(Session(reports=[Report("Tim to. Xyzzy."), Report(NORMAL)])))
+    add_films("work", [Film("f")])
+    for stage in ("match", "review"):
+        done(stage, "work", *(("--out", "sheets") if stage == "review" else ()))
+    with Path("sheets/review.csv").open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    key = next(report["report_key"] for report in listed("work", "reports") if "Xyzzy" in report["description"])
+    with Path("filled.csv").open("w", encoding="utf-8", newline="") as out:
+        writer = csv.DictWriter(out, list(row))
+        writer.writeheader()
+        writer.writerow({**row, "verdict": "match", "match": key})
+    done("review", "work", "--in", "filled.csv")
+    assert answer("reports", "work", "his.xml", "--mapping", "other.yaml")["withdrawn"] == 1
+    assert [report["report_key"] for report in listed("work", "reports")] == [key]
+    assert answer("reports", "work", "his.xml")["kept"] == 1
+    assert answer("match", "work")["films_by"] == {"person": 1}
+
+
+def test_two_patients_stay_two_whatever_the_mapping(here: Path) -> None:
+    Path("other.yaml").write_text(OTHER.format("SESSION", "SESSION_ID", "CARD", "REPORT"))
+    for name, patient in (("a.xml", "P1"), ("b.xml", "P2")):
+        Path(name).write_text(cards(Session(patient=patient, reports=[Report(EFFUSION)])))
+    assert answer("reports", "work", "a.xml", "b.xml", "--mapping", "other.yaml")["reasons"] == {}
+    found = answer("reports", "work", "a.xml", "b.xml")
+    assert found["reasons"] == {"session_of_two_patients": 1, "session_refused": 1}
+    assert listed("work", "reports")[0]["patient_id"] == "P1"
+
+
+def test_a_workspace_of_the_version_before_is_taken_over(here: Path) -> None:
+    rows = read(cards(ONE))
+    with sqlite3.connect("work/workspace.db") as db:
+        columns = "id INTEGER PRIMARY KEY, session_id TEXT NOT NULL UNIQUE, patient_id TEXT, check_in INTEGER, check_out INTEGER"
+        db.executescript(f"""PRAGMA legacy_alter_table = ON; DROP INDEX ix_reports_source;
+            ALTER TABLE sessions RENAME TO now; CREATE TABLE sessions ({columns});
+            INSERT INTO sessions SELECT id, session_id, patient_id, check_in, check_out FROM now;
+            DROP TABLE now; ALTER TABLE asked DROP COLUMN came;
+            UPDATE settings SET value = '2' WHERE name = 'version';""")
+    assert listed("work", "reports") == rows
+    Path("other.yaml").write_text(OTHER.format("SESSION", "SESSION_ID", "CARD", "REPORT"))
+    assert read(cards(ONE), "his.xml", 0, "--mapping", "other.yaml")[0]["patient_id"] == "C7"
+    done("status", "work")
 
 
 def test_files_of_a_folder_are_not_named(here: Path) -> None:
