@@ -17,7 +17,9 @@ from labeler.cli.dataset_base import answer, json_option, listing, opened, reaso
 from labeler.cli.progress import Meter, Progress
 
 if TYPE_CHECKING:
+    from labeler.dataset.archive import Archive
     from labeler.dataset.collect import Account
+    from labeler.dataset.pace import Pace
     from labeler.dataset.workspace import Workspace
 
 RADIOGRAPHS = ("CR", "DX")
@@ -123,34 +125,37 @@ def _from_folder(ws: Workspace, source: str, way: _Way, in_place: bool) -> Accou
 
 
 def _from_archive(ws: Workspace, source: str, way: _Way, rate: float | None, hours: str | None) -> Account:
-    from labeler.dataset.archive import Archive, collect_archive
+    from labeler.dataset.archive import collect_archive
     from labeler.dataset.collect import Store, Wanted
-    from labeler.dataset.dicomweb import DicomWeb
-    from labeler.dataset.node import Node
     from labeler.dataset.pace import Hours, Pace
 
     first, last = way.days[0], way.days[1] or way.days[0]
     if first is None or last is None or last < first:
         raise Failure("collect: a PACS is asked by day: --from 2020-11-01, and --to a day not before it")
-    user, password, token = (os.environ.get(f"VNLABEL_PACS_{name}") for name in ("USER", "PASSWORD", "TOKEN"))
     within = Hours(hours) if hours is not None else None
-    archive: Archive
-    if source.startswith(("http://", "https://")):
-        archive = DicomWeb(source, user=user, password=password, token=token, ca=way.ca, certificate=way.certificate)
-    else:
-        archive = Node(
-            source, calling=way.calling, move_to=way.listen, user=user, password=password, ca=way.ca,
-            certificate=way.certificate,
-        )  # fmt: skip
     meter = Meter((last - first).days + 1)
     with (
-        contextlib.closing(archive),
         Progress(meter, "days") as progress,
+        contextlib.closing(_archive(source, way, Pace(rate, within, progress.say))) as archive,
         Store(ws, archive.origin, Wanted(), progress.say) as store,
     ):
-        pace = Pace(rate, within, progress.say)
-        collect_archive(store, archive, first, last, way.modalities or RADIOGRAPHS, pace, stepper(meter, progress))
+        collect_archive(store, archive, first, last, way.modalities or RADIOGRAPHS, stepper(meter, progress))
     return store.account
+
+
+def _archive(source: str, way: _Way, pace: Pace) -> Archive:
+    from labeler.dataset.dicomweb import DicomWeb
+    from labeler.dataset.node import Node
+
+    user, password, token = (os.environ.get(f"VNLABEL_PACS_{name}") for name in ("USER", "PASSWORD", "TOKEN"))
+    if source.startswith(("http://", "https://")):
+        return DicomWeb(
+            source, pace=pace, user=user, password=password, token=token, ca=way.ca, certificate=way.certificate
+        )
+    return Node(
+        source, calling=way.calling, pace=pace, move_to=way.listen, user=user, password=password, ca=way.ca,
+        certificate=way.certificate,
+    )  # fmt: skip
 
 
 def _host_port(listen: str | None) -> tuple[str, int] | None:

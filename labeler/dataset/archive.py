@@ -7,6 +7,7 @@ promised is held against what came.
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
@@ -16,7 +17,6 @@ from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.collect import DONE, FAILED, WANTED, Store
-from labeler.dataset.pace import Pace
 from labeler.dataset.workspace import asked, film_key, objects
 from labeler.io.sources import BadInput
 
@@ -51,7 +51,7 @@ class ArchiveError(Exception):
 
 
 class Archive(Protocol):
-    """A PACS, by any of its languages.  All methods raise ArchiveError."""
+    """A PACS, by any of its languages, which keeps its pace before each request.  All methods raise ArchiveError."""
 
     name: str  # for messages: without credentials
     origin: str
@@ -71,15 +71,25 @@ class Archive(Protocol):
     def close(self) -> None: ...
 
 
+def trust(ca: str | None, certificate: str | None) -> ssl.SSLContext:
+    """Whom to trust, and how to show who asks.  Raises BadInput for files that are no certificates."""
+    try:
+        context = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            context.load_cert_chain(certificate)
+    except (OSError, ssl.SSLError) as error:
+        raise BadInput(f"--ca, --certificate: cannot be used ({error.strerror or 'no certificates in PEM'})") from None
+    return context
+
+
 def collect_archive(
-    store: Store, archive: Archive, first: date, last: date, modalities: Sequence[str], pace: Pace,
-    step: Callable[[int], None],
-) -> None:  # fmt: skip
+    store: Store, archive: Archive, first: date, last: date, modalities: Sequence[str], step: Callable[[int], None]
+) -> None:
     """Collect what an archive has from these days, bounds included; `step` gets 1 for each day.
 
     Raises BadInput when the archive does not answer; what was taken is kept.
     """
-    caller = _Caller(archive, pace)
+    caller = _Caller(archive)
     for day in _days(first, last):
         expected = came = 0
         for study in _studies_of(caller, day):
@@ -97,12 +107,11 @@ def collect_archive(
 class _Caller:
     """Asks an archive, again when it did not answer."""
 
-    def __init__(self, archive: Archive, pace: Pace) -> None:
-        self.archive, self._pace = archive, pace
+    def __init__(self, archive: Archive) -> None:
+        self.archive = archive
 
     def __call__(self, ask: Callable[[], T]) -> T:
         for attempt in range(1, TRIES + 1):
-            self._pace()
             try:
                 return ask()
             except ArchiveError as error:

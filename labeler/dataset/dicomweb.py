@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from labeler.dataset.archive import ArchiveError, Instance, Study
+from labeler.dataset.archive import ArchiveError, Instance, Study, trust
 from labeler.dataset.dicom import needs
+from labeler.dataset.pace import Pace
 from labeler.io.sources import BadInput
 
 PAGE = 100  # results asked for at once
@@ -26,6 +29,7 @@ class DicomWeb:
 
     Args:
         url: such as https://pacs/dicom-web.
+        pace: kept before each HTTP request.
         user, password, token: of HTTP Basic or a bearer; sent, never kept.
         ca: a file of certificates to trust instead of the usual ones.
         certificate: a file of this client's own certificate and key.
@@ -34,7 +38,7 @@ class DicomWeb:
     origin = "dicomweb"
 
     def __init__(
-        self, url: str, *, user: str | None = None, password: str | None = None, token: str | None = None,
+        self, url: str, *, pace: Pace, user: str | None = None, password: str | None = None, token: str | None = None,
         ca: str | None = None, certificate: str | None = None,
     ) -> None:  # fmt: skip
         needs("pacs", "dicomweb_client", "pydicom")
@@ -45,8 +49,12 @@ class DicomWeb:
             raise BadInput("collect: no user name or password in an address; set VNLABEL_PACS_USER and VNLABEL_PACS_PASSWORD")
         if (token or user) and url.startswith("http://") and not re.match(r"http://(127\.0\.0\.1|localhost|\[::1\])[:/]", url):
             raise BadInput(f"{url}: credentials are sent over https:// alone")
+        if url.startswith("https://"):
+            trust(ca, certificate)
         logging.getLogger("dicomweb_client").setLevel(logging.ERROR)  # its warnings quote the server
         self.name = self._url = url.rstrip("/")
+        self._pace = pace
+        self._most: Counter[str] = Counter()  # results on a page of studies, series, instances, as far as seen
         self._session = requests.Session()
         self._session.trust_env = False  # no proxy, no netrc: patients' data goes to the PACS alone
         self._session.verify = ca or True
@@ -77,11 +85,11 @@ class DicomWeb:
             if _first(one, _MODALITY) not in modalities:
                 continue
             uid = _first(one, _SERIES_UID)
-            found = self._all(
-                _SOP_UID, self._client.search_for_instances, study_instance_uid=study, series_instance_uid=uid
-            )
+            count = _count(one, _SERIES_IMAGES)
+            search = partial(self._client.search_for_instances, series_instance_uid=uid)
+            found = self._all(_SOP_UID, search, count, study_instance_uid=study)
             out += [Instance(study, uid, _first(instance, _SOP_UID)) for instance in found]
-            expected += max(len(found), _count(one, _SERIES_IMAGES) or 0)
+            expected += max(len(found), count or 0)
         return out, expected
 
     def fetch(self, instance: Instance) -> bytes:
@@ -99,28 +107,38 @@ class DicomWeb:
     def close(self) -> None:
         self._session.close()
 
-    def _all(self, key: str, search: Callable[..., list[dict[str, Any]]], **what: Any) -> list[dict[str, Any]]:
-        """All pages of results; a server that knows no pages sends the same again, or nothing."""
+    def _all(
+        self, key: str, search: Callable[..., list[dict[str, Any]]], count: int | None = None, **what: Any
+    ) -> list[dict[str, Any]]:
+        """All pages of results, of which there should be `count`.
+
+        Servers may bring fewer on a page than they were asked for; one that knows no pages sends the same again, or
+        nothing.
+        """
         found: dict[str, dict[str, Any]] = {}
         offset = 0
         while True:
             results = self._answered(partial(search, limit=PAGE, offset=offset, **what))
             new = {uid: one for one in results if (uid := _first(one, key)) and uid not in found}
-            if not new:
-                return list(found.values())
             found |= new
             offset += len(results)
+            if not new or len(found) == count or len(results) < self._most[key]:
+                return list(found.values())
+            self._most[key] = len(results)
 
     def _answered(self, ask: Callable[[], Any]) -> Any:
         import requests
 
+        self._pace()
         try:
             return ask()
         except requests.HTTPError as error:
             status = 0 if error.response is None else error.response.status_code
             raise ArchiveError(f"http_{status}", again=status in _AGAIN) from None
-        except requests.exceptions.SSLError:
-            raise BadInput(f"{self.name}: its certificate is not trusted; --ca FILE names whom to trust") from None
+        except requests.exceptions.SSLError as error:
+            if _came_of(error, ssl.SSLCertVerificationError):
+                raise BadInput(f"{self.name}: its certificate is not trusted; --ca FILE names whom to trust") from None
+            raise ArchiveError("no_answer", gone=True) from None
         except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema):
             raise BadInput(f"{self.name}: no address of a DICOMweb service, such as https://pacs/dicom-web") from None
         except (requests.exceptions.JSONDecodeError, ValueError):
@@ -146,6 +164,12 @@ def part(body: bytes, content_type: str) -> bytes:
         raise ArchiveError("cut_short", again=True)
     following = body.find(b"\r\n" + mark + b"\r\n", begin)  # of several parts the first
     return body[begin + 4 : following if 0 <= following < end else end]
+
+
+def _came_of(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether an error of this kind is at the bottom of another."""
+    below = (cause for cause in (*error.args, error.__cause__, error.__context__) if isinstance(cause, BaseException))
+    return isinstance(error, kind) or any(_came_of(cause, kind) for cause in below)
 
 
 def _first(found: dict[str, Any], tag: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from labeler.dataset.archive import ArchiveError, Instance, Study
+from labeler.dataset.archive import ArchiveError, Instance, Study, trust
 from labeler.dataset.dicom import needs, quiet, text
+from labeler.dataset.pace import Pace
 from labeler.io.sources import BadInput
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Node:
     Args:
         address: the node.
         calling: the AE title this side has.
+        pace: kept before each C-FIND, C-GET and C-MOVE.
         move_to: (address, port) on which to listen for C-MOVE, None: C-GET.
         user, password: user identity, where the node wants one; sent, never kept.
         ca, certificate: files for TLS.
@@ -48,7 +49,7 @@ class Node:
     origin = "node"
 
     def __init__(
-        self, address: str, *, calling: str, move_to: tuple[str, int] | None = None, user: str | None = None,
+        self, address: str, *, calling: str, pace: Pace, move_to: tuple[str, int] | None = None, user: str | None = None,
         password: str | None = None, ca: str | None = None, certificate: str | None = None,
     ) -> None:  # fmt: skip
         needs("pacs", "pynetdicom", "pydicom")
@@ -59,7 +60,8 @@ class Node:
             raise BadInput(f"{address.split('@')[-1]}: no address of a DICOM node, such as dicom://AE_TITLE@host:104")
         self.name = address
         self._called, self._host, self._port = match[2], match[3].strip("[]"), int(match[4])
-        self._tls = _tls(ca, certificate, self._host) if match[1] == "dicoms" else None
+        self._tls = (trust(ca, certificate), self._host) if match[1] == "dicoms" else None
+        self._pace = pace
         self._ae: Any = AE(ae_title=calling)
         self._ae.acse_timeout = self._ae.dimse_timeout = self._ae.network_timeout = TIMEOUT
         self._ae.connection_timeout = 10
@@ -162,6 +164,7 @@ class Node:
         self, ask: Callable[[Any], Iterator[tuple[Dataset, Dataset | None]]]
     ) -> Iterator[tuple[int, Dataset | None]]:
         """(status, what was found) of each answer to a request.  Raises ArchiveError."""
+        self._pace()
         association = self._connected()
         try:
             for status, identifier in ask(association):
@@ -226,16 +229,6 @@ def _keys(level: str, **keys: str) -> Dataset:
 def _count(found: Dataset, keyword: str) -> int | None:
     value = text(found, keyword)
     return int(value) if value.isdigit() else None
-
-
-def _tls(ca: str | None, certificate: str | None, host: str) -> tuple[ssl.SSLContext, str]:
-    try:
-        context = ssl.create_default_context(cafile=ca)
-        if certificate is not None:
-            context.load_cert_chain(certificate)
-    except (OSError, ssl.SSLError) as error:
-        raise BadInput(f"--ca, --certificate: cannot be used ({error.strerror or 'no certificates in PEM'})") from None
-    return context, host
 
 
 def _identity(user: str, password: str | None) -> Any:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import socket
 import ssl
 import threading
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
+from pydicom.dataset import Dataset
 
 from labeler.dataset import archive
 from labeler.dataset.archive import ArchiveError, Instance, Study, collect_archive
@@ -21,8 +25,8 @@ from labeler.dataset.dicomweb import part
 from labeler.dataset.pace import Hours, Pace
 from labeler.dataset.workspace import Workspace
 from labeler.io.sources import BadInput
-from tests.dataset.films import encoded, film
-from tests.dataset.hospital import done, listed
+from tests.dataset.films import encoded, film, values
+from tests.dataset.hospital import answer, done, listed
 from tests.dataset.orthanc import self_signed
 
 NIGHT = datetime(2020, 11, 5, 23, 30)
@@ -100,7 +104,7 @@ class Silent:
 def test_silent_caps(number: int, most: int, requests: int) -> None:
     """All are found, with few requests; one round of halves is enough where nothing is held back."""
     server: Any = Silent(number, most)
-    found = archive._studies_of(archive._Caller(server, Pace(None, None, print)), "20201105")
+    found = archive._studies_of(archive._Caller(server), "20201105")
     assert len(found) == number and server.asked <= requests
 
 
@@ -142,7 +146,7 @@ def test_one_bad_object_does_not_stop_the_others(here: Path, monkeypatch: pytest
 
     def collect() -> Account:
         with Workspace("work", create=True) as workspace, Store(workspace, "test", Wanted(), said.append) as store:
-            collect_archive(store, shelf, day, day, ("DX",), Pace(None, None, said.append), lambda more: None)
+            collect_archive(store, shelf, day, day, ("DX",), lambda more: None)
         return store.account
 
     account = collect()
@@ -169,7 +173,7 @@ def test_what_did_not_come_is_asked_for_until_it_comes(here: Path, monkeypatch: 
     def collect(modality: str) -> Account:
         shelf.films = {kinds[modality].SOPInstanceUID: encoded(kinds[modality])}
         with Workspace("work", create=True) as workspace, Store(workspace, "test", Wanted(), said.append) as store:
-            collect_archive(store, shelf, day, day, (modality,), Pace(None, None, said.append), lambda more: None)
+            collect_archive(store, shelf, day, day, (modality,), lambda more: None)
         return store.account
 
     def break_off(instance: Instance) -> bytes:
@@ -214,6 +218,106 @@ def test_options(here: Path, options: tuple[str, ...]) -> None:
     assert result.stderr.count("\n") == 1
 
 
+@contextmanager
+def web_server(films: list[Dataset], heard: list[str], page: int = 100) -> Iterator[str]:
+    """A DICOMweb server, whose pages never hold more than `page` results."""
+    tags = {"studies": "0020000D", "series": "0020000E", "instances": "00080018"}
+    keys = {"studies": "StudyInstanceUID", "series": "SeriesInstanceUID", "instances": "SOPInstanceUID"}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.path)
+            path, _, query = self.path.partition("?")
+            *place, level = path.strip("/").split("/")
+            if level in tags:
+                named = dict.fromkeys(str(f[keys[level]].value) for f in films if set(place[1::2]) <= set(uids(f)))
+                begin = int(parse_qs(query).get("offset", ["0"])[0])
+                found = [{tags[level]: {"Value": [uid]}, "00080060": {"Value": ["DX"]}} for uid in named]
+                kind, body = "application/dicom+json", json.dumps(found[begin : begin + page]).encode()
+            else:
+                kind, body = "application/dicom", encoded(next(f for f in films if f.SOPInstanceUID == level))
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def uids(data: Dataset) -> tuple[str, str, str]:
+    return data.StudyInstanceUID, data.SeriesInstanceUID, data.SOPInstanceUID
+
+
+@contextmanager
+def dicom_node(films: list[Dataset], heard: list[str]) -> Iterator[str]:
+    """A node that answers C-FIND and C-GET."""
+    from pynetdicom import AE, evt
+
+    levels = ["STUDY", "SERIES", "IMAGE"]
+
+    def fitting(identifier: Dataset) -> list[Dataset]:
+        asked = {str(element.value) for element in identifier if element.VR == "UI" and element.value}
+        return [data for data in films if asked <= set(uids(data))]
+
+    def find(event: Any) -> Iterator[tuple[int, Dataset | None]]:
+        heard.append(level := event.identifier.QueryRetrieveLevel)
+        depth = levels.index(level) + 1
+        for known in dict.fromkeys(uids(data)[:depth] for data in fitting(event.identifier)):
+            answer = Dataset()
+            answer.QueryRetrieveLevel, answer.Modality = level, "DX"
+            for name, uid in zip(("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID"), known, strict=False):
+                setattr(answer, name, uid)
+            yield 0xFF00, answer
+
+    def get(event: Any) -> Iterator[Any]:
+        heard.append("GET")
+        found = fitting(event.identifier)
+        yield len(found)
+        for data in found:
+            yield 0xFF00, data
+
+    ae: Any = AE(ae_title="PACS")
+    for kind in ("1", "3"):
+        ae.add_supported_context(f"1.2.840.10008.5.1.4.1.2.2.{kind}")
+    ae.add_supported_context(films[0].SOPClassUID, scu_role=True, scp_role=True)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find), (evt.EVT_C_GET, get)])
+    try:
+        yield f"dicom://PACS@127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+
+
+@pytest.mark.parametrize("serve", [web_server, dicom_node])
+def test_every_request_waits_its_turn(here: Path, monkeypatch: pytest.MonkeyPatch, serve: Callable[..., Any]) -> None:
+    """What is paced is what goes over the wire, however many requests a study takes."""
+    films = [film(values(12) + n, StudyInstanceUID="1.2.3", SeriesInstanceUID=f"1.2.3.{n}") for n in range(3)]
+    heard, paced = list[str](), list[int]()
+    keep = Pace.__call__
+    monkeypatch.setattr(Pace, "__call__", lambda self: (paced.append(len(heard)), keep(self)))
+    with serve(films, heard) as source:
+        assert answer("collect", "work", source, "--from", "2020-11-05", "--rate", 60_000)["taken"] == 3
+    assert len(heard) >= 8 and paced == list(range(len(heard)))
+
+
+@pytest.mark.parametrize("page", [2, 3, 100])
+def test_pages(here: Path, page: int) -> None:
+    """A server that brings fewer at once than it was asked for is asked on; a page that is not full is the last one."""
+    films = [film(values(12) + n, StudyInstanceUID=f"1.2.{n}") for n in range(5)]
+    heard: list[str] = []
+    with web_server(films, heard, page) as source:
+        assert answer("collect", "work", source, "--from", "2020-11-05")["taken"] == 5
+    assert len([path for path in heard if path.startswith("/studies?")]) == {2: 3, 3: 2, 100: 2}[page]
+
+
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl")
 def test_https(here: Path) -> None:
     """A DICOMweb server is trusted by its certificate, and told who asks by a token over https alone."""
@@ -247,6 +351,26 @@ def test_https(here: Path) -> None:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_a_broken_line_is_no_question_of_trust(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that breaks off while a secure line is agreed on does not answer; one that is not trusted never will."""
+    monkeypatch.setattr(archive, "PAUSE", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def slam() -> None:
+            with suppress(OSError):
+                while True:
+                    line, _ = server.accept()
+                    line.recv(10)
+                    line.close()
+
+        threading.Thread(target=slam, daemon=True).start()
+        source = f"https://127.0.0.1:{server.getsockname()[1]}/dicom-web"
+        result = done("collect", "work", source, "--from", "2020-11-05", status=2)
+        assert "does not answer" in result.stderr and "--ca" not in result.stderr
+        Path("ca.pem").write_text("no certificate")
+        assert "--ca" in done("collect", "work", source, "--from", "2020-11-05", "--ca", "ca.pem", status=2).stderr
 
 
 def test_credentials_by_http(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_killed_midway(here: Path, pacs: Orthanc, way: str) -> None:
     for n in range(number):
         write(here / "films" / f"{n}.dcm", film(noise(n, 128), StudyDate="20201105", StudyTime=f"{n // 3:02}{n % 3:02}00"))
     pacs.store(here / "films")
-    running = pacs.popen("dataset", "collect", "work", *WAYS[way], "--from", "2020-11-05", "--rate", 1200)
+    running = pacs.popen("dataset", "collect", "work", *WAYS[way], "--from", "2020-11-05", "--rate", 3000)
     deadline = time.monotonic() + 30
     while len(list(Path("work").rglob("*.dcm"))) < 5 and time.monotonic() < deadline:
         time.sleep(0.02)
