@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"  # a DICOMDIR
 SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"  # and, with a further number, its multi-frame kinds
-_PIXEL_DATA = b"\xe0\x7f\x10\x00"  # its tag, little endian
+_PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")  # its tag, in either order of bytes
 _TIMES = (
     "TimezoneOffsetFromUTC", "AcquisitionDateTime",
     *(f"{level}{part}" for level in ("Study", "Series", "Acquisition", "Content") for part in ("Date", "Time")),
@@ -34,6 +34,7 @@ MESSAGES = {
     "truncated": "its pixels are cut off; a whole file is needed",
     "multi_frame": "several frames; a single film is needed",
     "unsupported_pixels": "no whole numbers of 8 to 16 bits; a radiograph is needed",
+    "unknown_photometric": "a photometric interpretation that is neither grey, RGB, YBR_FULL nor a palette; another export is needed",
     "broken_pixels": "header and pixels contradict each other, or the pixels are broken; a whole file is needed",
     "no_decoder": "no decoder for its transfer syntax; pip install 'vnlabel[dicom]' is needed",
     "unknown_transfer_syntax": "a transfer syntax that no decoder knows; another export is needed",
@@ -141,12 +142,12 @@ def text(data: Dataset, keyword: str) -> str:
 
 
 def number(data: Dataset, keyword: str) -> float | None:
-    """The first number of an element; None where there is none."""
-    first = text(data, keyword).split("\\")[0].strip()
+    """The first number of an element; None where there is none, or none that is finite."""
     try:
-        return float(first) if first else None
+        found = float(text(data, keyword).split("\\")[0])
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def pixels_were_cut(data: bytes, found: Dataset) -> bool:
@@ -155,7 +156,7 @@ def pixels_were_cut(data: bytes, found: Dataset) -> bool:
     A parser drops an encapsulated element that does not end, and takes what there is of a plain one.
     """
     if "PixelData" not in found:
-        return _PIXEL_DATA in data
+        return any(tag in data for tag in _PIXEL_DATA)
     if found.file_meta.TransferSyntaxUID.is_compressed:
         return False
     sizes = (number(found, name) for name in ("Rows", "Columns", "SamplesPerPixel", "BitsAllocated"))

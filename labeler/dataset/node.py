@@ -22,10 +22,12 @@ TIMEOUT = 60.0  # seconds without an answer
 LATE = 10.0  # seconds that an object may come after the node says that it was sent
 _ADDRESS = re.compile(r"(dicoms?)://([^@/\s]{1,16})@([^@:/\s]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})/?", re.ASCII)
 _FIND, _MOVE, _GET = (f"1.2.840.10008.5.1.4.1.2.2.{n}" for n in (1, 2, 3))  # study root
-_STORED = (
-    "1.2.840.10008.5.1.4.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1",  # CR, DX
-    "1.2.840.10008.5.1.4.1.1.7",  # secondary capture
-    "1.2.840.10008.5.1.4.1.1.12.2",  # radiofluoroscopy
+_STORED = (  # what a plain film is stored as; with _SYNTAXES, C-FIND and C-GET these are 106 of the 128 possible contexts
+    "1.2.840.10008.5.1.4.1.1.1",  # CR
+    "1.2.840.10008.5.1.4.1.1.1.1", "1.2.840.10008.5.1.4.1.1.1.1.1",  # DX, for presentation and for processing
+    "1.2.840.10008.5.1.4.1.1.7",  # secondary capture: films that were digitised or came through a gateway
+    *(f"1.2.840.10008.5.1.4.1.1.7.{n}" for n in (2, 3, 4)),  # its multi-frame kinds, which may hold one frame
+    "1.2.840.10008.5.1.4.1.1.12.2",  # spot films of radiofluoroscopy
 )  # fmt: skip
 _SYNTAXES = (
     "1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5",

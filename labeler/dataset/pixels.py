@@ -14,16 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from labeler.dataset.dicom import SECONDARY_CAPTURE, FilmError, number, pixels_were_cut, quiet, read, text
+from labeler.dataset.dicom import SECONDARY_CAPTURE, FilmError, number, quiet, read, text
+from labeler.dataset.samples import GREY, PALETTE, Samples, check, decoded
+from labeler.dataset.tables import LUMA, palette, table
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-RECIPE = 1  # raise it whenever the same file gives other pixels
+RECIPE = 2  # raise it whenever the same file gives other pixels
 PERCENTILES = (0.5, 99.5)  # where the file says nothing
-_JPEG_END = b"\xff\xd9"
-_ENDING_SO = ("1.2.840.10008.1.2.4.5", "1.2.840.10008.1.2.4.7", "1.2.840.10008.1.2.4.8", "1.2.840.10008.1.2.4.9")
-_GREY = ("MONOCHROME1", "MONOCHROME2")
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,17 @@ class Film:
 def render(data: bytes) -> Film:
     """The film in a DICOM file.  Raises FilmError."""
     found = read(data)
-    _check(data, found)
+    check(data, found)
     held = _held(found)
-    raw = _decoded(found)
+    samples = decoded(found)
     recipe: dict[str, Any] = {"recipe": RECIPE, "transfer_syntax": str(found.file_meta.TransferSyntaxUID)}
+    shown = _grey if text(found, "PhotometricInterpretation") in GREY else _colour
     try:
-        if raw.ndim == 3:
-            recipe["colour"] = text(found, "PhotometricInterpretation")
-            grey = np.asarray(Image.fromarray(raw.astype(np.uint8)).convert("L"))
-        else:
-            with quiet():
-                grey = _grey(found, raw, recipe)
+        with quiet():
+            grey = shown(found, samples, recipe)
     except FilmError:
         raise
-    except Exception:  # look-up tables that contradict their own header make pydicom raise anything
+    except Exception:  # look-up tables that contradict their own header, in any way
         raise FilmError("broken_pixels") from None
     spacing, source = _spacing(found)
     return Film(grey, recipe, spacing, source, held)
@@ -82,137 +78,82 @@ def letterboxed(grey: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:
     return np.asarray(film)
 
 
-def _check(data: bytes, found: Dataset) -> None:
-    """What can be told without decoding."""
-    if "PixelData" in found and not found.PixelData:
-        raise FilmError("no_pixel_data")
-    if (number(found, "NumberOfFrames") or 1) > 1:
-        raise FilmError("multi_frame")
-    if pixels_were_cut(data, found):
-        raise FilmError("truncated")
-    if "PixelData" not in found:
-        other = "FloatPixelData" in found or "DoubleFloatPixelData" in found
-        raise FilmError("unsupported_pixels" if other else "no_pixel_data")
-    allocated = number(found, "BitsAllocated")
-    if allocated not in (8, 16) or not 1 <= (number(found, "BitsStored") or 0) <= allocated:
-        raise FilmError("unsupported_pixels" if allocated else "broken_pixels")
-    syntax = found.file_meta.TransferSyntaxUID
-    if syntax.startswith(_ENDING_SO) and _JPEG_END not in found.PixelData[-4096:]:
-        raise FilmError("truncated")  # decoders of a cut JPEG fill up with grey
-
-
-def _decoded(found: Dataset) -> NDArray[Any]:
-    """Stored values (rows, columns), or RGB (rows, columns, 3)."""
-    from pydicom.pixels.decoders.base import get_decoder
-    from pydicom.pixels.processing import apply_color_lut
-    from pydicom.pixels.utils import pixel_array
-
-    syntax = found.file_meta.TransferSyntaxUID
-    try:
-        if not get_decoder(syntax).is_available:
-            raise FilmError("no_decoder")
-    except NotImplementedError:
-        raise FilmError("unknown_transfer_syntax") from None
-    if not text(found, "PhotometricInterpretation"):
-        found.PhotometricInterpretation = _GREY[1]  # decoding needs one; such a film is held for a person
-    try:
-        with quiet():
-            raw = pixel_array(found)
-            if found.PhotometricInterpretation == "PALETTE COLOR":
-                coloured = apply_color_lut(raw, found)
-                raw = coloured >> 8 if coloured.dtype.itemsize > 1 else coloured
-    except Exception:  # whatever a decoder raises
-        raise FilmError("broken_pixels") from None
-    if raw.ndim == 3 and raw.shape[2] == 3 and int(number(found, "BitsStored") or 8) == 16:
-        raw = raw >> 8
-    if raw.ndim not in (2, 3) or (raw.ndim == 3 and raw.shape[2] != 3):
-        raise FilmError("multi_frame")
-    if raw.dtype.kind not in "iu" or raw.dtype.itemsize > 2:
-        raise FilmError("unsupported_pixels")
-    return raw
-
-
-def _grey(found: Dataset, raw: NDArray[Any], recipe: dict[str, Any]) -> NDArray[np.uint8]:
-    bits, signed = int(found.BitsStored), bool(number(found, "PixelRepresentation"))
-    shift = max(0, int(number(found, "HighBit") or bits - 1) + 1 - bits) if raw.dtype.itemsize * 8 > bits else 0
-    if found.file_meta.TransferSyntaxUID.is_compressed:
-        shift = 0  # codecs know of no high bit
-    words = raw.view(f"u{raw.dtype.itemsize}")
-    codes = (words >> shift) & ((1 << bits) - 1) if shift or bits < raw.dtype.itemsize * 8 else words  # no junk bits
-    values = np.arange(1 << bits, dtype=np.int64)
-    if signed:
-        values[1 << (bits - 1) :] -= 1 << bits
-    recipe |= {"bits": bits, "signed": signed}
-    padded = _padding(found, codes, bits, signed, recipe)
-    units = _modality(found, values, recipe)
-    shown = _voi(found, units, codes, padded, recipe)
-    table = (shown.clip(0, 1) * 255).round().astype(np.uint8)
-    recipe["inverted"] = text(found, "PhotometricInterpretation") == _GREY[0]
+def _grey(found: Dataset, samples: Samples, recipe: dict[str, Any]) -> NDArray[np.uint8]:
+    recipe |= {"bits": samples.bits, "signed": samples.signed}
+    padded = _padding(found, samples, recipe)
+    order = "<" if found.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    units = _modality(found, samples.values, order, recipe)
+    shown = _voi(found, units, samples.codes if padded is None else samples.codes[~padded], order, recipe)
+    table = _eight_bits(shown)
+    recipe["inverted"] = text(found, "PhotometricInterpretation") == GREY[0]
     if recipe["inverted"]:
         table = 255 - table
-    grey: NDArray[np.uint8] = table[codes]
+    grey: NDArray[np.uint8] = table[samples.codes]
     if padded is not None:
         grey[padded] = 0  # what lies around the film is black
     return grey
 
 
-def _padding(
-    found: Dataset, codes: NDArray[Any], bits: int, signed: bool, recipe: dict[str, Any]
-) -> NDArray[np.bool_] | None:
+def _colour(found: Dataset, samples: Samples, recipe: dict[str, Any]) -> NDArray[np.uint8]:
+    """The brightness of colours; windows and padding are of grey films alone."""
+    recipe["colour"] = text(found, "PhotometricInterpretation")
+    top = (1 << samples.bits) - 1
+    if samples.codes.ndim == 3:
+        return _eight_bits(samples.codes @ (LUMA / np.float32(top)))
+    order = "<" if found.file_meta.TransferSyntaxUID.is_little_endian else ">"
+    values = samples.values
+    table = _eight_bits(palette(found, values, order) if recipe["colour"] == PALETTE else values / top)
+    return np.asarray(table[samples.codes])
+
+
+def _eight_bits(shown: NDArray[Any]) -> NDArray[np.uint8]:
+    """0..1 onto 0..255."""
+    return np.asarray((shown.clip(0, 1) * 255).round(), dtype=np.uint8)
+
+
+def _padding(found: Dataset, samples: Samples, recipe: dict[str, Any]) -> NDArray[np.bool_] | None:
     """Which pixels are padding; None for none."""
     value = number(found, "PixelPaddingValue")
     if value is None:
         return None
-    first, last = sorted((value, value if (limit := number(found, "PixelPaddingRangeLimit")) is None else limit))
-    low, high = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
-    if signed and first > high:  # written as unsigned
-        first, last = first - (1 << bits), last - (1 << bits)
-    recipe["padding"] = [first, last]
-    if low <= first <= last <= high:
-        stored = codes.astype(np.int32)
-        if signed:
-            stored[stored > high] -= 1 << bits
-        padded = (stored >= first) & (stored <= last)
-    else:
-        syntax = found.file_meta.TransferSyntaxUID
-        if syntax.is_compressed or codes.dtype.itemsize == 1:
-            return None
-        order = "<" if syntax.is_little_endian else ">"
-        words = np.frombuffer(found.PixelData, f"{order}u2", count=codes.size).reshape(codes.shape)
-        padded = (words >= first) & (words <= last)  # outside the stored bits, which is all that decoding leaves
+    ends = [value, value if (limit := number(found, "PixelPaddingRangeLimit")) is None else limit]
+    recipe["padding"] = sorted(ends)
+    values, over = samples.values, 1 << samples.bits
+    first, last = sorted(end - over if samples.signed and end > values.max() else end for end in ends)  # unsigned
+    if values.min() <= first <= last <= values.max():
+        padded = ((values >= first) & (values <= last))[samples.codes]
+    else:  # outside the stored bits
+        first, last = sorted(end % (1 << 8 * samples.words.dtype.itemsize) for end in ends)
+        padded = (samples.words >= first) & (samples.words <= last)
     return padded if padded.any() and not padded.all() else None
 
 
-def _modality(found: Dataset, values: NDArray[np.int64], recipe: dict[str, Any]) -> NDArray[np.float64]:
-    from pydicom.pixels.processing import apply_modality_lut
-
-    if found.get("ModalityLUTSequence"):
+def _modality(found: Dataset, values: NDArray[np.int64], order: str, recipe: dict[str, Any]) -> NDArray[np.float64]:
+    sequence = found.get("ModalityLUTSequence")
+    if sequence:
         recipe["modality"] = "lut"
-        return np.asarray(apply_modality_lut(values.astype(np.int32), found), dtype=np.float64)
+        return table(sequence[0], values, order)(values).astype(np.float64)
     slope, intercept = number(found, "RescaleSlope") or 1.0, number(found, "RescaleIntercept") or 0.0
     recipe["modality"] = {"slope": slope, "intercept": intercept}
     return values.astype(np.float64) * slope + intercept
 
 
 def _voi(
-    found: Dataset, units: NDArray[np.float64], codes: NDArray[Any], padded: NDArray[np.bool_] | None,
-    recipe: dict[str, Any],
-) -> NDArray[np.float64]:  # fmt: skip
-    """What each value is shown as, in 0..1."""
-    from pydicom.pixels.processing import apply_voi
-
+    found: Dataset, units: NDArray[np.float64], codes: NDArray[Any], order: str, recipe: dict[str, Any]
+) -> NDArray[np.float64]:
+    """What each value is shown as, in 0..1; `codes` are those of the film without its padding."""
     sequence = found.get("VOILUTSequence")
     if sequence:
-        depth = int(sequence[0].LUTDescriptor[2])
-        recipe["voi"] = {"kind": "lut", "bits": depth, "of": len(sequence)}
-        return np.asarray(apply_voi(units.round().astype(np.int32), found), dtype=np.float64) / ((1 << depth) - 1)
+        lut = table(sequence[0], units, order)
+        recipe["voi"] = {"kind": "lut", "bits": lut.bits, "of": len(sequence)}
+        return np.asarray(lut(units) / ((1 << lut.bits) - 1))
     width, center = number(found, "WindowWidth"), number(found, "WindowCenter")
-    function = text(found, "VOILUTFunction") or "LINEAR"
+    function = text(found, "VOILUTFunction").upper() or "LINEAR"
     if center is not None and width is not None and (width >= 1 or (width > 0 and function != "LINEAR")):
         of = len(text(found, "WindowWidth").split("\\"))
         recipe["voi"] = {"kind": "window", "center": center, "width": width, "function": function, "of": of}
         return windowed(units, center, width, function)
-    low, high = percentiles(units, codes if padded is None else codes[~padded])
+    low, high = percentiles(units, codes)
     recipe["voi"] = {"kind": "percentiles", "percentiles": list(PERCENTILES), "low": low, "high": high}
     return (units - low) / max(high - low, 1e-9)
 
@@ -224,7 +165,9 @@ def windowed(values: NDArray[np.float64], center: float, width: float, function:
         return sigmoid
     if function == "LINEAR_EXACT":
         return (values - center) / width + 0.5
-    return (values - (center - 0.5)) / max(width - 1, 1e-9) + 0.5
+    if width == 1:
+        return (values > center - 0.5).astype(np.float64)
+    return (values - (center - 0.5)) / (width - 1) + 0.5
 
 
 def percentiles(units: NDArray[np.float64], codes: NDArray[Any]) -> tuple[float, float]:
