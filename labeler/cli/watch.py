@@ -72,7 +72,7 @@ def _print(scorer: Rescorer, before: list[Outcome] | None) -> None:
     """F1 per class and the counts that matter, with what was before where it differs."""
     now = _row(scorer, scorer.outcomes)
     rows = [["", *scorer.labeler.classes, "wrong", "auto and wrong", "review"]]
-    if before is not None and (was := _row(scorer, before)) != now:
+    if before is not None and (was := _row(scorer, before)) and was != now:
         rows.append(["before", *was])
     click.echo("")
     for line in table([*rows, ["F1", *now]], right=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from labeler.evaluate import Outcome, outcome
 from labeler.io.gold import Gold, gold_files, read_gold
+from labeler.io.sources import BadInput
 from labeler.labeler import Labeler
 from labeler.rules import RuleSet
 from labeler.workbench.affected import Typed, affected
@@ -48,7 +50,9 @@ class Rescorer:
     def _files(self) -> Iterator[Path]:
         for folder in self.labeler.rules.folders:
             yield from folder.glob("*.y*ml")
-        yield from (file for file, _ in gold_files(self._paths))
+        for paths in [(path,) for path in self._paths] or [()]:
+            with contextlib.suppress(BadInput):  # away for a moment, as when it is saved anew
+                yield from (file for file, _ in gold_files(paths))
 
     def saved(self) -> list[Path]:
         """Files that were saved, made or removed since the last `update`."""

@@ -324,6 +324,28 @@ def test_watching_scores_again_on_every_save(here: Path) -> None:
         watched.process.wait()
 
 
+def test_watching_outlives_a_file_that_is_away_and_other_classes(here: Path) -> None:
+    shutil.copytree(SMALL, here / "mine")
+    rules, file, other = here / "mine" / "rules.yaml", gold(here / "gold.jsonl"), gold(here / "other.jsonl", [])
+    watched = Watched(file, other, "--rules", "mine")
+    try:
+        watched.wait_for("watching 4 rule and gold files")
+        file.rename(here / "away")
+        watched.wait_for("gold.jsonl: no such file or folder; ")
+        (here / "away").rename(file)
+        assert "nothing changed\n" in watched.wait_for("  gold.jsonl: 0 reports labelled again")
+        text = rules.read_text("utf-8")
+        rules.write_text(text.replace("  - {id: other, ", "  - {id: bone, name: Bone}\n  - {id: other, "), "utf-8")
+        said = watched.wait_for("rules.yaml: ")
+        assert "gold.jsonl:7: labels: no 'bone'; " in said
+        rules.write_text(text, "utf-8")
+        watched.wait_for("not in the earlier run: 7 (")
+        assert watched.process.poll() is None
+    finally:
+        watched.process.kill()
+        watched.process.wait()
+
+
 def test_watching_goes_with_no_option_that_ends() -> None:
     done = evaluate("--watch", "--json")
     assert done.exit_code == 2
