@@ -80,21 +80,23 @@ def shipped_gold() -> Path:
 def gold_files(paths: tuple[str, ...]) -> list[tuple[Path, bool]]:
     """The files behind paths (a file itself, a folder's JSON lines at any depth), each with whether it is apart.
 
-    Raises BadInput for a path that is not there or holds nothing.
+    It is apart in a folder named blind, be that the folder named or the current one.  Raises BadInput for a path that is
+    not there or holds nothing.
     """
     found: dict[Path, bool] = {}
     for given in paths or (str(shipped_gold()),):
         path = Path(given)
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix in (".jsonl", ".ndjson") and p.is_file())
-            if not inside:
+            base, files = path, sorted(p for p in path.rglob("*") if p.suffix in (".jsonl", ".ndjson") and p.is_file())
+            if not files:
                 raise BadInput(f"{given}: no gold in this folder; gold is .jsonl, see gold/README.md for its keys")
-            for file in inside:
-                found.setdefault(file, BLIND in file.relative_to(path).parts[:-1])
         elif path.is_file():
-            found[path] = False
+            base, files = path.parent, [path]
         else:
             raise BadInput(f"{given}: no such file or folder; name a gold file or a folder of them")
+        above = {*(base.parts if paths else ()), base.resolve().name}  # wherever the shipped gold lies, it is not blind
+        for file in files:
+            found[file] = BLIND in above.union(file.relative_to(base).parts[:-1])
     return list(found.items())
 
 

@@ -50,7 +50,7 @@ class Rescorer:
     def _files(self) -> Iterator[Path]:
         for folder in self.labeler.rules.folders:
             yield from folder.glob("*.y*ml")
-        for paths in [(path,) for path in self._paths] or [()]:
+        for paths in [(path,) for path in self._paths] if self._paths else [()]:
             with contextlib.suppress(BadInput):  # away for a moment, as when it is saved anew
                 yield from (file for file, _ in gold_files(paths))
 

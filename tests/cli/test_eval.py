@@ -141,6 +141,28 @@ def test_a_blind_folder_is_scored_apart_and_never_listed(here: Path) -> None:
     assert "miss" not in shown
 
 
+@pytest.mark.parametrize(
+    ("folder", "named"),
+    [
+        (".", "gold/blind"),
+        (".", "gold/blind/unseen.jsonl"),
+        (".", "gold/blind/deep/unread.jsonl"),
+        ("gold/blind", "."),
+        ("gold/blind", "unseen.jsonl"),
+        ("gold/blind/deep", "../unseen.jsonl"),
+    ],
+)
+def test_blind_gold_stays_so_when_it_is_named_itself(
+    here: Path, monkeypatch: pytest.MonkeyPatch, folder: str, named: str
+) -> None:
+    gold(here / "gold" / "blind" / "unseen.jsonl", ROWS[1:3])
+    gold(here / "gold" / "blind" / "deep" / "unread.jsonl", ROWS[3:5])
+    monkeypatch.chdir(folder)
+    done = evaluate(named)
+    assert "Blind gold, apart" in done.stdout
+    assert {row["report_id"] for row in ROWS}.isdisjoint(done.stdout.split())
+
+
 def test_thresholds_end_with_1(here: Path) -> None:
     file = gold(here / "gold.jsonl", ROWS[:2])
     assert evaluate(file, "--min-f1", "0", "--max-auto-wrong", "0").exit_code == 0
