@@ -15,6 +15,7 @@ import threading
 import unicodedata
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -204,21 +205,22 @@ def load_labeler(rules: str | None) -> Labeler:
     """The labeler over a rule set; ends the command with one line per problem when it cannot be used."""
     from labeler.labeler import Labeler
 
-    return _usable(Labeler.from_rules, rules)
+    return usable(partial(Labeler.from_rules, rules))
 
 
 def load_catalog(rules: str | None) -> Catalog:
     """The rules of a set by place; ends the command as `load_labeler` does."""
     from labeler.workbench.catalog import Catalog
 
-    return _usable(Catalog.load, rules)
+    return usable(partial(Catalog.load, rules))
 
 
-def _usable(load: Callable[[str | None], T], rules: str | None) -> T:
+def usable(load: Callable[[], T]) -> T:
+    """What comes of rules that are read; ends the command as `load_labeler` does."""
     from labeler.rules import RuleSetError
 
     try:
-        return load(rules)
+        return load()
     except RuleSetError as error:
         for problem in error.problems[:-1]:
             say(str(problem))

@@ -6,6 +6,7 @@ is offered loads as it is over the set that it was made with; whether it is true
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from labeler.labeler import Labeler
 from labeler.lexicon import Lexicon
 from labeler.rule_tests import problems_of, run_examples
-from labeler.rules import BUILTIN, RuleSet
+from labeler.rules import RuleSet, RuleSetError
 from labeler.text import display
 from labeler.workbench.drafts import Draft, as_yaml, identify
 from labeler.workbench.phrases import Phrase, unknown_phrases
@@ -70,7 +71,7 @@ def _templates(residue: Residue, lexicon: Lexicon) -> list[Draft]:
 
 def _sound(drafts: list[Draft], rules: RuleSet) -> Iterable[Draft]:
     """Drafts that load together over the set they are made for and do what they say; the others are left out."""
-    base = BUILTIN if rules.info.name == BUILTIN else str(rules.path.resolve())
+    base = json.dumps(str(rules.path.resolve()), ensure_ascii=False)
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "ruleset.yaml").write_text(f"name: drafts\nversion: '0'\nextends: {base}\n", encoding="utf-8")
         while drafts:
@@ -78,6 +79,8 @@ def _sound(drafts: list[Draft], rules: RuleSet) -> Iterable[Draft]:
             file = Path(folder) / "drafts.yaml"
             file.write_text(as_yaml(drafts, lines), encoding="utf-8")
             read, problems = problems_of(folder)
+            if broken := [p for p in problems if p.file != str(file)]:  # the set itself, saved since it was read
+                raise RuleSetError(broken)
             if read is not None and not problems:
                 problems = run_examples(Labeler(read)).failed
             wrong = {_at(lines, p.line).id for p in problems if p.file == str(file)}

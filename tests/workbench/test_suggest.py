@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from labeler import Labeler
 from labeler.patterns import words_of
+from labeler.workbench.residue import Collector
 from tests.cli.helpers import SMALL, vnlabel
 from tests.workbench.planted import Corpus, corpus
 
@@ -108,6 +110,32 @@ def test_what_few_reports_have_is_left_out_unless_asked_for() -> None:
     assert {s["text"] for s in told} >= {"zxcv", "qwer"}
     told = suggested("-", "--rules", SMALL, "--least", "2", "--limit", "1", stdin=csv(texts))
     assert [s["rank"] for s in told] == [1]
+
+
+@pytest.mark.parametrize("folder", ["ours", "a: b"])
+def test_drafts_are_tried_over_the_set_that_lies_there(tmp_path: Path, folder: str) -> None:
+    ours = tmp_path / folder
+    shutil.copytree(SMALL, ours)
+    for file in ours.iterdir():  # a set that calls itself as the shipped one, with a region that this one lacks
+        text = file.read_text("utf-8").replace("name: small", "name: builtin").replace("parenchyma", "lungs")
+        file.write_text(text, "utf-8")
+    told = suggested("-", "--rules", str(ours), stdin=csv(["Phổi qwer."] * 3))
+    assert [(s["text"], s["region"]) for s in told] == [("phổi qwer", "lungs")]
+
+
+def test_a_set_that_is_broken_while_reports_are_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rules = shutil.copytree(SMALL, tmp_path / "rules") / "rules.yaml"
+    held = Collector.add
+
+    def add(self: Collector, text: str) -> None:
+        rules.write_text("findings: [", "utf-8")
+        held(self, text)
+
+    monkeypatch.setattr(Collector, "add", add)
+    result = vnlabel("rules", "suggest", "-", "--rules", rules.parent, stdin=csv(["Phổi qwer."] * 3))
+    assert result.exit_code == 2
+    assert f"{rules}:" in result.stderr
+    assert result.stdout == ""
 
 
 def test_nothing_to_suggest() -> None:

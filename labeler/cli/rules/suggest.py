@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, load_labeler, rules_option, say
+from labeler.cli.base import Failure, load_labeler, rules_option, say, usable
 from labeler.cli.corpus import Corpus, corpus_options
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def suggest(
     collector = Collector(labeler)
     for report in corpus.read(reports, "reading"):
         collector.add(report.text)
-    found = drafts_of(collector.out, labeler.rules, labeler.lexicon, least, limit)
+    found = usable(lambda: drafts_of(collector.out, labeler.rules, labeler.lexicon, least, limit))
     if output is not None:
         _write(_yaml(found, labeler.rules), output)
     if as_json:
