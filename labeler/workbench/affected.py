@@ -140,10 +140,11 @@ def affected(typed: Typed, old: Labeler, new: Labeler) -> set[int]:
 
 
 def _same_frame(old: Labeler, new: Labeler) -> bool:
-    """Whether what every text depends on is the same: regions, how structures hang together, what is never confused."""
+    """Whether what every text depends on is the same: language, regions, the tree of structures, what is never confused."""
     mine, yours = old.lexicon.structures, new.lexicon.structures
     return (
-        old.rules.regions == new.rules.regions
+        old.rules.info.language == new.rules.info.language
+        and old.rules.regions == new.rules.regions
         and old.lexicon.confusable == new.lexicon.confusable
         and all(
             (mine[name].region, mine[name].lineage) == (yours[name].region, yours[name].lineage)

@@ -92,6 +92,14 @@ def test_a_rescore_gives_what_scoring_everything_gives(rules: Path, seed: int) -
         assert scorer.outcomes == fresh
 
 
+def test_another_language_touches_every_report(rules: Path) -> None:
+    scorer = Rescorer(GOLD, str(rules))
+    before, info = scorer.outcomes, rules / "ruleset.yaml"
+    info.write_text(info.read_text("utf-8").replace("language: vi", "language: en"), "utf-8")
+    scorer.update()
+    assert scorer.outcomes == outcomes(Labeler.from_rules(str(rules)), scorer.gold.reports) != before
+
+
 def test_an_edit_touches_few_reports(rules: Path) -> None:
     scorer = Rescorer(GOLD, str(rules))
     (rules / "ours.yaml").write_text(
