@@ -92,17 +92,17 @@ class Store:
         if found not in self.wanted:
             self.account.counts["not_wanted"] += 1
             return None
-        known = self._db.execute(select(objects).where(objects.c.sop_uid == found.sop_uid)).first()
-        if known is not None and known.state == DONE:
-            if known.sha256 == found.sha256:
-                self.account.counts["known"] += 1
-            else:
-                self._other_bytes(found, data, name, shown, at)
+        row = self._db.execute(select(objects).where(objects.c.sop_uid == found.sop_uid)).first()
+        known = row is not None and row.state == DONE
+        if row is not None and known and row.sha256 != found.sha256:
+            self._other_bytes(found, data, name, shown, at)
             return found.sop_uid
-        self._report_same_pixels(found, name, shown)
-        path = str(at) if at is not None else self._write(data, film_key(self.workspace, found.sop_uid))
-        self._enter(found, path)
-        self.account.counts["taken"] += 1
+        if not known:
+            self._report_same_pixels(found, name, shown)
+        if not known or not self._is_there(found.sop_uid):
+            path = str(at) if at is not None else self._write(data, film_key(self.workspace, found.sop_uid))
+            self._enter(found, path)
+        self.account.counts["known" if known else "taken"] += 1
         self.commit(wait=True)
         return found.sop_uid
 
@@ -123,6 +123,11 @@ class Store:
     def db(self) -> Connection:
         """The connection that all is written through."""
         return self._db
+
+    def _is_there(self, sop_uid: str) -> bool:
+        """Whether the file of an object is where it was: one that stayed in its place may have been moved since."""
+        path = self._db.execute(select(studies.c.path).where(studies.c.sop_uid == sop_uid)).scalar()
+        return path is not None and (self.workspace.path / path).is_file()
 
     def _enter(self, found: Head, path: str) -> None:
         moment, source = study_time(found.times)

@@ -109,20 +109,28 @@ _JOIN = (
     """INSERT INTO refused (source, line, record, session_id, service_id, code)
        SELECT :source, line, 'report', session_id, service_id, code FROM staged_reports WHERE code IS NOT NULL""",
 )
-# the same text twice is one report; another text for the same session, service and time is a report of its own,
-# or, in a later file, what has become of the one read before
-_USABLE = """SELECT min(r.id) AS id, t.id AS session, r.service_id, r.report_time, r.text_hash
-       FROM staged_reports r JOIN sessions t USING (session_id) WHERE r.code IS NULL
-       GROUP BY t.id, r.service_id, r.report_time, r.text_hash"""
-_KEEP = f"""INSERT INTO reports (session, service_id, report_time, nth, text, text_hash, same, source, line)
-       SELECT u.session, u.service_id, u.report_time,
-         row_number() OVER (PARTITION BY u.session, u.service_id, u.report_time ORDER BY u.id),
-         r.text, r.text_hash, r.same, :source, r.line
-       FROM ({_USABLE}) u JOIN staged_reports r ON r.id = u.id WHERE true ORDER BY u.id
-       ON CONFLICT (session, service_id, report_time, nth) DO UPDATE
-         SET text = excluded.text, text_hash = excluded.text_hash, same = excluded.same, source = excluded.source,
-             line = excluded.line
-         WHERE reports.text_hash <> excluded.text_hash"""
+# the same text twice is one report; another text for the same session, service and time is a report of its own.  A file
+# that tells such texts in another order means the same reports; its new texts are what has become of those that it does
+# not tell, so they take the first numbers that none of the others holds: for the kth, k and the numbers held before it
+_KEEP = """INSERT INTO reports (session, service_id, report_time, nth, text, text_hash, same, source, line)
+WITH usable AS MATERIALIZED (
+  SELECT min(r.id) AS id, t.id AS session, r.service_id, r.report_time, r.text_hash
+  FROM staged_reports r JOIN sessions t USING (session_id) WHERE r.code IS NULL
+  GROUP BY t.id, r.service_id, r.report_time, r.text_hash),
+told AS (
+  SELECT session, service_id, report_time, u.id,
+    k.nth - row_number() OVER (PARTITION BY session, service_id, report_time ORDER BY k.nth) AS free
+  FROM usable u JOIN reports k USING (session, service_id, report_time, text_hash)),
+fresh AS (
+  SELECT *, row_number() OVER (PARTITION BY session, service_id, report_time ORDER BY id) AS place
+  FROM usable WHERE id NOT IN (SELECT id FROM told))
+SELECT f.session, f.service_id, f.report_time, f.place + count(t.free), r.text, r.text_hash, r.same, :source, r.line
+FROM fresh f JOIN staged_reports r ON r.id = f.id LEFT JOIN told t ON t.session = f.session
+  AND t.service_id = f.service_id AND t.report_time = f.report_time AND t.free < f.place
+GROUP BY f.id ORDER BY f.id
+ON CONFLICT (session, service_id, report_time, nth) DO UPDATE
+  SET text = excluded.text, text_hash = excluded.text_hash, same = excluded.same, source = excluded.source,
+      line = excluded.line"""
 
 
 @dataclass

@@ -46,6 +46,18 @@ def test_in_place(here: Path) -> None:
     assert answer("images", "work")["made"] == 1
 
 
+@pytest.mark.parametrize("options", [("--in-place",), ()])
+def test_in_place_and_moved_since(here: Path, options: tuple[str, ...]) -> None:
+    """Collected from its new place, a film is known, and found again."""
+    write(here / "films" / "1.dcm", film())
+    done("collect", "work", "films", "--in-place")
+    (here / "films").rename(here / "moved")
+    assert answer("views", "work")["unknown_by"] == {"unreadable": 1}
+    assert answer("collect", "work", "moved", *options) == {**NOTHING, "known": 1}
+    assert answer("views", "work")["pa"] == answer("images", "work")["made"] == 1
+    assert answer("collect", "work", "moved") == {**NOTHING, "known": 1}
+
+
 def test_by_day_and_modality(here: Path) -> None:
     """Bounds count; a film without a time is on no day."""
     for day in ("20201104", "20201105", "20201106", "20201107"):

@@ -8,7 +8,9 @@ import html
 import sqlite3
 import unicodedata
 from collections import Counter
+from contextlib import chdir
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import pytest
@@ -396,6 +398,26 @@ def test_a_later_file_tells_what_became_of_a_record(here: Path) -> None:
     assert [row["description"] for row in rows] == ["Tim to.", NORMAL]
     assert {row["check_out"] for row in rows} == {"2020-11-08T17:00:00"}
     assert len({row["report_key"] for row in rows}) == 2
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", "b", "c", "d"]), min_size=1, max_size=4, unique=True), min_size=1, max_size=4)
+)
+@settings(max_examples=40, deadline=None)
+def test_a_report_keeps_its_key_in_whatever_order_its_files_tell_it(files: list[list[str]]) -> None:
+    """A text that is told again keeps its key; new ones take those of the texts not told, then keys of their own."""
+    keys: dict[str, str] = {}
+    with TemporaryDirectory() as folder, chdir(folder):
+        for number, texts in enumerate(files):
+            Path("his.xml").write_text(paper(Session(reports=[Report(text) for text in texts])) + f"<!-- {number} -->")
+            new = [text for text in texts if text not in keys]
+            assert answer("reports", "work", "his.xml")["kept"] == len(new)
+            now = {row["description"]: row["report_key"] for row in listed("work", "reports")}
+            assert now.keys() >= set(texts)
+            assert all(now[text] == keys[text] for text in texts if text in keys)
+            assert len(set(now.values())) == len(now) == max(len(keys), len(texts))
+            assert set(now.values()) >= set(keys.values())
+            keys = now
 
 
 def test_a_session_of_two_patients_is_refused(here: Path) -> None:
