@@ -19,7 +19,7 @@ def grey(content: bytes) -> np.ndarray:
 
 
 def test_as_the_image_stage_shows_it() -> None:
-    """All else of how a film looks is held to tests/dataset/test_pixels.py, which renders each of its films here too."""
+    """All else of how a film looks is held to the image stage: each film of tests/dataset/shown.py is read here too."""
     found = grey(dicom(RAMP, WindowCenter=2048, WindowWidth=1024, PhotometricInterpretation="MONOCHROME1"))
     expected = np.clip((RAMP.astype(float) - 2047.5) / 1023 + 0.5, 0, 1) * 255
     assert np.abs(found - (255 - expected)).max() <= 1
