@@ -34,7 +34,7 @@ from vision.files import write_text
 from vision.metrics import Array
 from vision.models import resolve
 from vision.schemes import Scheme
-from vision.tables import interval_record, markdown, number, to_csv, with_interval
+from vision.tables import interval_record, markdown, number, number_or_none, to_csv, with_interval
 from vision.train import Say, read_table, train
 
 WITHOUT = " (devices not counted)"
@@ -270,12 +270,12 @@ def _over(evaluation: Evaluation) -> str:
 
 def _records(row: Row) -> list[dict[str, Any]]:
     given = {"model": row.model, "trained": row.trained, "scored": row.scored}
-    prevalence, baseline = float(row.abnormal.prevalence[-1]), row.abnormal.all_positive()
+    prevalence, baseline = number_or_none(row.abnormal.prevalence[-1]), row.abnormal.all_positive()
     whole = metrics.macro(row.evaluation.all_positive()["f1"])[0]
-    macro = {"metric": "macro f1", **interval_record(row.evaluation.macro["f1"]), "all_positive": whole}
+    macro = {"metric": "macro f1", **interval_record(row.evaluation.macro["f1"]), "all_positive": number_or_none(whole)}
     records = [{**given, **macro, "prevalence": None}]
     for metric in ("f1", "auc", "ap"):
         interval = interval_record(row.abnormal.intervals[metric], -1)
-        own = {"metric": f"{metric} abnormal", **interval, "all_positive": float(baseline[metric][-1])}
+        own = {"metric": f"{metric} abnormal", **interval, "all_positive": number_or_none(baseline[metric][-1])}
         records.append({**given, **own, "prevalence": prevalence})
     return records

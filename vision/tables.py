@@ -60,11 +60,11 @@ def interval_record(interval: Interval, column: int = 0) -> dict[str, float | in
 
 
 def to_csv(records: Sequence[dict[str, Any]]) -> str:
-    """Records as CSV; what is None is the word undefined where it is a value, and blank where it does not apply."""
+    """Records as CSV; what is None is the word undefined where it is a measure, and blank where it does not apply."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
     writer.writeheader()
     for record in records:
-        values = {k: "undefined" for k in ("value", "low", "high") if k in record and record[k] is None}
+        values = {k: "undefined" for k in ("value", "low", "high", "all_positive") if k in record and record[k] is None}
         writer.writerow(record | values)
     return text.getvalue()

@@ -142,6 +142,19 @@ def test_the_experiment(vnvision: Command, tmp_path: Path) -> None:
     )
 
 
+def test_what_is_undefined_is_null_and_said(vnvision: Command, tmp_path: Path) -> None:
+    """Where every film is abnormal there is no AUC of it, and no baseline of that."""
+    source = chexpert_folder(tmp_path / "c", [{"Edema": "1.0"}, {"Fracture": "1.0"}, {"Edema": "1.0"}] * 8)
+    done = vnvision("compare", "--labels", source, "-o", tmp_path / "out", *SMALL, "--set", "steps=3", "--json")
+    assert done.code == 0, done.err
+    records = json.loads(done.out, parse_constant=pytest.fail)
+    undefined = {(r["metric"], r["value"], r["all_positive"]) for r in records if r["metric"] == "auc abnormal"}
+    assert undefined == {("auc abnormal", None, None)}
+    with (tmp_path / "out" / "compare.csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["metric"] == "auc abnormal"]
+    assert {row["all_positive"] for row in rows} == {"undefined"}
+
+
 def test_thresholds_are_not_chosen_where_they_are_reported(vnvision: Command, tmp_path: Path) -> None:
     source = chexpert_folder(tmp_path / "c", [{"Edema": "1.0"}, {"No Finding": "1.0"}] * 8)
     done = vnvision("compare", "--labels", source, "-o", tmp_path / "out", *SMALL, "--thresholds", "valid")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -50,6 +51,11 @@ def write(path: str, text: str) -> None:
         click.echo(text, nl=False)
     else:
         write_text(Path(path), text)
+
+
+def print_json(result: Any) -> None:
+    """A result on stdout; what is undefined has to be None."""
+    click.echo(json.dumps(result, indent=2, allow_nan=False))
 
 
 def threshold_or_split(context: click.Context, parameter: click.Parameter, value: str | None) -> str | float | None:

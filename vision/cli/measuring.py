@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from vision.cli.base import (
     cli,
     finish,
     json_option,
+    print_json,
     say,
     threshold_or_split,
     write,
@@ -94,7 +94,10 @@ def evaluate(
         write_text(folder / "comparison.md", paired)
         text += "\n" + paired
         result["against"] = report.difference_records(first, differences)
-    click.echo(json.dumps(result, indent=2) if as_json else text)
+    if as_json:
+        print_json(result)
+    else:
+        click.echo(text)
     say(f"tables and plots in {folder}")
     finish(problems, allow_refused)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from vision.cli.base import (
     allow_refused_option,
     cli,
     json_option,
+    print_json,
     say,
     settings_option,
     threshold_or_split,
@@ -139,7 +139,10 @@ def compare(
         validate(values, str(config or "options")), names, out, load_scheme(scheme), thresholds=thresholds,
         split=split, n=replicates, accelerator=accelerator, allow_refused=allow_refused, say=say,
     )  # fmt: skip
-    click.echo(json.dumps(records, indent=2) if as_json else table)
+    if as_json:
+        print_json(records)
+    else:
+        click.echo(table)
     say(f"tables in {out}")
 
 
@@ -171,7 +174,7 @@ def bench(
     config = validate(apply_settings(values, settings), "options")
     result = run(config, steps=steps, rounds=rounds, films=films, gains=gains)
     if as_json:
-        click.echo(json.dumps(result, indent=2))
+        print_json(result)
         return
 
     def shown(value: object) -> str:

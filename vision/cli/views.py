@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vision.cli.base import READ, accelerator_option, allow_refused_option, cli, finish, json_option, say, write
+from vision.cli.base import (
+    READ,
+    accelerator_option,
+    allow_refused_option,
+    cli,
+    finish,
+    json_option,
+    print_json,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from vision.views.measure import Group
@@ -115,9 +124,7 @@ def evaluate(
         table = table.take(rows)
     groups, problems = measure(classifier, table, by=by, threshold=threshold)
     if as_json:
-        click.echo(
-            json.dumps({"version": classifier.version, "groups": [_record(group) for group in groups]}, indent=2)
-        )
+        print_json({"version": classifier.version, "groups": [_record(group) for group in groups]})
     else:
         click.echo(_table(groups, threshold), nl=False)
     finish([*refused, *problems], allow_refused)
