@@ -124,7 +124,7 @@ def run(
     `out` holds the label CSVs, a run's folder each (what is finished is not trained again), and the tables.
 
     Raises:
-        InputError: bad input, or thresholds chosen on the split that is reported.
+        InputError: bad input, runs of other labels in `out`, or thresholds chosen on the split that is reported.
     """
     films = read_films(config, scheme)
     for note in films.notes:
@@ -137,8 +137,12 @@ def run(
     if thresholds == split:
         raise InputError(f"--thresholds {split}: chosen on the split that is reported, another one is needed")
     paths = {"coarse": out / "coarse.csv", "fine": out / "fine.csv"}
-    for name, table in (("coarse", films.coarse), ("fine", films.fine)):
-        write_text(paths[name], labels_csv(table))
+    texts = {"coarse": labels_csv(films.coarse), "fine": labels_csv(films.fine)}
+    for name, path in paths.items():  # the labels of finished runs are kept as they are
+        if path.exists() and path.read_bytes() != texts[name].encode() and any(out.glob(f"*-{name}/config.yaml")):
+            raise InputError(f"{path}:1:1: other labels than those of the runs beside it, a new -o is needed")
+    for name, path in paths.items():
+        write_text(path, texts[name])
     shared = {"images": None, "image_column": "image", "patient_column": None, "blank": "ignore", "uncertain": "ones"}
     cache = config.cache or out / ".cache"
     rows, paired = list[Row](), list[str]()
