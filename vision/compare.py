@@ -140,7 +140,7 @@ def run(
     texts = {"coarse": labels_csv(films.coarse), "fine": labels_csv(films.fine)}
     for name, path in paths.items():  # the labels of finished runs are kept as they are
         if path.exists() and path.read_bytes() != texts[name].encode() and any(out.glob(f"*-{name}/config.yaml")):
-            raise InputError(f"{path}:1:1: other labels than those of the runs beside it, a new -o is needed")
+            raise InputError(f"{path}:1:1: other labels or splits than those of the runs beside it, a new -o is needed")
     for name, path in paths.items():
         write_text(path, texts[name])
     shared = {"images": None, "image_column": "image", "patient_column": None, "blank": "ignore", "uncertain": "ones"}

@@ -141,11 +141,11 @@ def test_the_experiment(vnvision: Command, tmp_path: Path) -> None:
         "test_resnet fine, as regions against test_resnet coarse, paired" in (tmp_path / "out/compare.md").read_text()
     )
 
-    held = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.[cm]*")}
+    held = {path: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")}
     other = vnvision(*arguments, "--set", "valid_fraction=0.5")
     assert other.code == 2
-    assert "coarse.csv:1:1: other labels than those of the runs beside it, a new -o is needed" in other.err
-    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.[cm]*")} == held
+    assert "coarse.csv:1:1: other labels or splits than those of the runs beside it, a new -o is needed" in other.err
+    assert {path: path.read_bytes() for path in (tmp_path / "out").glob("*.csv")} == held
 
 
 def test_what_is_undefined_is_null_and_said(vnvision: Command, tmp_path: Path) -> None:
