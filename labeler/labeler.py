@@ -1,7 +1,7 @@
 """Labeler: one engine for one report, a stream of them, or a spaCy document.
 
 Each distinct line is analysed once and remembered under its text and its whole context; each distinct report is
-put together once.  What callers get is immutable and may be shared between equal reports.
+put together once.  What callers get is shared between equal reports: it is to be read, not changed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could no
 
 
 NO_TEMPLATE = "<not in a template>"
+_IN_NO_TEMPLATE = frozenset({"?", "(+)", "(-)", "(±)", "(?)", "(+-)"})
 _ANY_DIGIT = re.compile(r"\d")
 _NO_REASONS: frozenset[str] = frozenset()
 _NOTHING: frozenset[Said] = frozenset()
@@ -52,14 +53,14 @@ class Context:
     def __init__(self, section: str, topic: str | None, unmarked: bool) -> None:
         self.section, self.topic, self.unmarked = section, topic, unmarked
         self.memo: dict[str, Entry] = {}
-        self.blind: dict[str, Entry] = {}  # by the line with its digits 0 (but a 2 alone), where digits mean nothing
+        self.blind: dict[str, Entry] = {}  # by the line without its digits, where they mean nothing
 
 
 class Entry:
     """What a raw line contributes to labels, and the context it leaves to the next."""
 
     __slots__ = (
-        "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "historical", "key", "in_template",
+        "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "ends_in_past", "key", "in_template",
         "bullet", "after", "loud",
     )  # fmt: skip
     after: Context
@@ -70,7 +71,7 @@ class Entry:
         self.absent: frozenset[Said] = frozenset()
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = 0  # regions
-        self.historical = self.in_template = self.bullet = False
+        self.ends_in_past = self.in_template = self.bullet = False
         self.loud = False  # says anything but that something is normal or absent
         self.key = ""
 
@@ -83,15 +84,15 @@ class Entry:
             self.absent |= verdict.absent
             self.reasons |= verdict.reasons
             self.conclusion_normal |= verdict.conclusion_normal
-            self.historical = verdict.historical
+            self.ends_in_past = verdict.historical
             self.key = f"{self.key} {words}"
         else:
             (
                 self.definite, self.uncertain, self.present, self.absent, self.reasons, self.conclusion_normal,
-                self.historical, _, _,
+                self.ends_in_past, _, _,
             ) = verdict  # fmt: skip
             self.key = words
-        self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.historical)
+        self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.ends_in_past)
 
 
 class LineDetail(NamedTuple):
@@ -245,10 +246,9 @@ class Labeler:
 
     def combine(self, text: str, entries: list[Entry]) -> LabeledReport:
         """Put a report together from what its lines contribute."""
-        if entries and entries[0].in_template and all(entry.in_template for entry in entries):
-            template = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
-            if template is not None:
-                return self._from_template(text, template[0])
+        template = self._template_of(entries)
+        if template is not None:
+            return self._from_template(text, template)
         loud = [entry for entry in entries if entry.loud]
         if not loud:
             if not any(entry.key for entry in entries):  # no text, or a form on which nothing is ticked
@@ -271,10 +271,14 @@ class Labeler:
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
                 reasons |= {"conclusion_disagrees"}
             for entry in entries:
-                if entry.absent and any(said[0] in names for said in entry.absent) and _contradict(present, entry.absent):
+                if (
+                    entry.absent
+                    and any(said[0] in names for said in entry.absent)
+                    and _contradict(present, entry.absent)
+                ):
                     reasons |= {"contradiction"}
                     break
-        if entries[-1].historical and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
+        if entries[-1].ends_in_past and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
             reasons |= {"open_section"}
         labels, unsure = self._classes(definite, uncertain)
         status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
@@ -287,8 +291,11 @@ class Labeler:
 
     def _template_of(self, entries: list[Entry]) -> str | None:
         """Id of the template that these lines make together."""
-        if not entries or not entries[0].in_template or not all(entry.in_template for entry in entries):
+        if not entries:
             return None
+        for entry in entries:
+            if not entry.in_template:
+                return None
         found = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
         return None if found is None else found[0]
 
@@ -343,7 +350,7 @@ class Labeler:
         sensitive = False
         for line in self.items(normalize(unbroken(raw))):
             parts = self.matcher.parts(line.text, context.unmarked)
-            verdict = self._verdict(parts, section, topic, context.unmarked)
+            verdict = self._verdict(parts, section, topic)
             self.add(entry, line, verdict, parts)
             section, topic = verdict.section, verdict.topic
             sensitive = sensitive or any(part.digits for part in parts)
@@ -361,22 +368,23 @@ class Labeler:
         """The items of a normalised raw line."""
         return self.splitter.split(normalized.text)
 
-    def _verdict(self, parts: list[Part], section: str, topic: str | None, unmarked: bool) -> Verdict:
-        """The verdict on a line, known already where it says what another one said: parts that say nothing at its end
-        change nothing."""
-        core = len(parts)
-        while core > 1 and parts[core - 1].inert:
-            core -= 1
-        key = (section, topic, *[part.serial for part in parts[:core]])
+    def _verdict(self, parts: list[Part], section: str, topic: str | None) -> Verdict:
+        """The verdict on a line, known already where it says what another one said."""
+        if any(part.measures for part in parts):  # the numbers count
+            return self._reached(parts, section, topic)
+        key = (section, topic, *[part.serial for part in parts])
         verdict = self._verdicts.get(key)
         if verdict is None:
-            clauses, match = self._clauses(parts, topic)
-            verdict = self.interpolator.verdict(clauses, assert_line(clauses, section), match.doubt, section)
+            verdict = self._reached(parts, section, topic)
             if self.remember:
                 if len(self._verdicts) >= MAX_LINES:
                     self._verdicts.clear()
                 self._verdicts[key] = verdict
         return verdict
+
+    def _reached(self, parts: list[Part], section: str, topic: str | None) -> Verdict:
+        clauses, match = self.clauses(parts, topic)
+        return self.interpolator.verdict(clauses, assert_line(clauses, section), match.doubt, section)
 
     def add(self, entry: Entry, line: Line, verdict: Verdict, parts: list[Part]) -> None:
         """Add one item to what its raw line contributes."""
@@ -404,12 +412,8 @@ class Labeler:
             context.memo.clear()
             context.blind.clear()
 
-    def find(self, line: str, topic: str | None, unmarked: bool) -> tuple[Clauses, Match, list[Part]]:
-        """Phrases of a line and the structures its signs are said of."""
-        parts = self.matcher.parts(line, unmarked)
-        return *self._clauses(parts, topic), parts
-
-    def _clauses(self, parts: list[Part], topic: str | None) -> tuple[Clauses, Match]:
+    def clauses(self, parts: list[Part], topic: str | None) -> tuple[Clauses, Match]:
+        """A line of these parts, with the structures its signs are said of; `topic` is what a heading before it named."""
         match = self.matcher.join(parts)
         clauses = Clauses(match.items)
         self.anchorer.anchor(clauses, match, self.lexicon.structures[topic] if topic is not None else None)
@@ -436,7 +440,7 @@ class Labeler:
         for at, raw in self.splitter.groups(text):
             normalized = normalize(unbroken(raw))
             for line in self.items(normalized):
-                clauses, match, _ = self.find(line.text, topic, unmarked)
+                clauses, match = self.clauses(self.matcher.parts(line.text, unmarked), topic)
                 said = assert_line(clauses, section)
                 yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
                 verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
@@ -501,6 +505,8 @@ def _because(
     for where, regions, rule in normal:
         if name in (*regions, "abnormal"):
             return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
+    if concern:  # all of them of another film or time, or in doubt about something else
+        return Because(0, "not about this film", {"mentions": [i for i, _ in concern]})
     return Because(0, "not mentioned")
 
 
@@ -523,7 +529,9 @@ def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
 
 
 def template_words(tokens: list[Reading]) -> str:
-    """The words and numbers of a line, as templates are compared."""
+    """The words and numbers of a line, as templates are compared; a question or a result is in no template."""
+    if any(reading.key in _IN_NO_TEMPLATE for reading in tokens):
+        return NO_TEMPLATE
     return " ".join([reading.key for reading in tokens if reading.word])
 
 

@@ -261,10 +261,6 @@ class Lexicon:
             for name in located.entry.clears:
                 if name not in findings and ("findings", name) not in self.rules.disabled:
                     self._unknown("findings", name, f"unknown finding {name!r}", located, "clears")
-        for located in self.rules.all("regions"):
-            name = located.entry.anatomy
-            if name is not None and name not in self.structures:
-                self._unknown("anatomy", name, f"unknown anatomy {name!r}", located, "anatomy")
         for located in self.rules.all("normal"):
             for name in located.entry.covers:
                 if name not in regions:

@@ -70,7 +70,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Because:
-    """Why a class has its value: `kind` mention, template, negation, normal statement, not assessable, or not mentioned."""
+    """Why a class has its value: `kind` mention, template, negation, normal statement, not assessable, not about this film,
+    or not mentioned.
+    """
 
     value: int
     kind: str

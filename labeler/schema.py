@@ -60,7 +60,6 @@ class Region(Entry):
     """A region of the report and the output class that its findings set (`other` sets abnormal alone)."""
 
     name: str = Field(description="The region as people call it.")
-    anatomy: Id | None = Field(None, description="Structure that a line of the region speaks of when it names none.")
 
 
 class Heading(Entry):

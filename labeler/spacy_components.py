@@ -168,7 +168,8 @@ class Keywords(_Component):
         topic: str | None = None
         for line in state.lines:
             line.topic = topic
-            line.clauses, line.match, line.parts = labeler.find(line.line.text, topic, state.unmarked)
+            line.parts = labeler.matcher.parts(line.line.text, state.unmarked)
+            line.clauses, line.match = labeler.clauses(line.parts, topic)
             topic = labeler.interpolator.heading_topic(line.clauses)
         return doc
 

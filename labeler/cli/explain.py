@@ -168,10 +168,11 @@ def _verdict(report: LabeledReport) -> list[str]:
 
 
 def _because(kind: str, details: dict[str, Any]) -> str:
-    if kind == "mention":
+    parts = [kind] if kind != "mention" else []
+    if "mentions" in details:
         numbers = [str(i + 1) for i in details["mentions"]]
-        return f"mention{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
-    parts = [kind]
+        told = f"mention{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
+        return f"{kind}: {told}" if parts else told
     if "template" in details:
         parts.append(str(details["template"]))
     if "mention" in details:

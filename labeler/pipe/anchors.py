@@ -332,15 +332,14 @@ class Anchorer:
         if before is not None:
             sense = self._sense(clauses, k, before)
             assert sense is not None
-            hit = clauses.add(k, before, None, sense)
-            hit.carried = True
+            clauses.add(k, before, None, sense)
             self._spread(clauses, k, before)
             return
         inner = self._inner(clauses, k)
         if inner is not None:
             sense = unit.sense_for(inner)
             if sense is not None:
-                clauses.add(k, None, inner, sense).carried = True
+                clauses.add(k, None, inner, sense)
                 return
         shared = self._shared(clauses, k)
         if shared is not None:
@@ -364,12 +363,12 @@ class Anchorer:
         if before is not None:
             sense = self._sense(clauses, k, before)
             assert sense is not None
-            clauses.add(k, before, None, sense).carried = True
+            clauses.add(k, before, None, sense)
             return
         if topic is not None:
             said = unit.sense_for(topic)
             if said is not None:
-                clauses.add(k, None, topic, said).carried = True
+                clauses.add(k, None, topic, said)
                 return
         if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set

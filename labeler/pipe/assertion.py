@@ -53,7 +53,6 @@ class Assertions:
         "section",
         "conclusion_from",
         "not_assessable",
-        "suspended",
         "denied",
     )
 
@@ -64,7 +63,6 @@ class Assertions:
         self.section = section
         self.conclusion_from: int | None = None
         self.not_assessable: set[str] = set()
-        self.suspended = False
         self.denied: set[int] = set()  # unknown words and properties whose existence is denied
 
 
@@ -355,6 +353,15 @@ class _Sentence:
                 break
         return out
 
+    def _said_normal(self, k: int) -> bool:
+        """Whether something is called normal before an item in its segment."""
+        return any(
+            hit.sense.finding is None and hit.sense is not UNATTACHED
+            for j in range(self.first, k)
+            if self.clauses.segment[j] == self.clauses.segment[k]
+            for hit in self.clauses.hits.get(j, ())
+        )
+
     # findings
 
     def _sign(self, k: int) -> None:
@@ -523,9 +530,11 @@ class _Sentence:
             if self._asks(k):
                 return
             self._close()
-            for hit in self._said_before(k, False)[:1]:
-                if hit.assertion == "present":
-                    hit.assertion, hit.cue = "uncertain", k
+            said = self._said_before(k, False)
+            if said and said[0].assertion == "present":
+                said[0].assertion, said[0].cue = "uncertain", k
+            elif (said or self._said_normal(k)) and self.about_film and self.override is None:
+                self.out.reasons.add("negated_normal")  # "Hai phổi sáng?", "Bóng tim không to?"
         elif key == ":":
             self.clinical = False
             if scope is not None and scope.covered:

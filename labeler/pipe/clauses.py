@@ -20,12 +20,12 @@ class Hit:
     """A sign with its sense and structure; the assertion is filled in by the next step."""
 
     __slots__ = (
-        "item", "anchor", "structure", "sense", "shared", "carried", "assertion", "cue", "side", "numeric",
+        "item", "anchor", "structure", "sense", "shared", "assertion", "cue", "side", "numeric",
     )  # fmt: skip
 
     def __init__(self, item: int, anchor: int | None, structure: Structure | None, sense: Sense) -> None:
         self.item, self.anchor, self.structure, self.sense = item, anchor, structure, sense
-        self.shared = self.carried = self.numeric = False
+        self.shared = self.numeric = False
         self.assertion = "present"
         self.cue: int | None = None
         self.side: str | None = None

@@ -8,7 +8,7 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 from __future__ import annotations
 
 import re
-from itertools import count, zip_longest
+from itertools import count
 from typing import NamedTuple
 
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
@@ -27,6 +27,8 @@ _KIND_OF_ROLE = {
 }  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
+# phrase, its length in tokens, cost, other readings as near, whether there is doubt, and whether a word was guessed
+Choice = tuple[Unit, int, float, tuple[Unit, ...], bool, bool]
 
 # Which reading of an unmarked word wins when the phrase around it does not decide.
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
@@ -63,11 +65,12 @@ class Item:
         return f"<{self.kind} {self.key!r}>"
 
 
-_DIGIT = re.compile(r"[13-9]|(?<=\d)2|2(?=\d)")  # a 2 alone may mean both sides
+_DIGIT = re.compile(r"[3-9]|(?<=\d)[02]|2(?=\d)")  # a 2 alone may mean both sides, a number below one a ratio
 _ANY_DIGIT = re.compile(r"\d")
 MAX_PARTS = 200_000  # distinct strings between commas remembered
+WINDOW = 3  # tokens from which the phrase at the first is remembered, where it depends on no more
 
-_TIMES = Reading("×", (), None, number=True)
+_TIMES = Reading("x", (), None, number=True)
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 _NOWHERE: Node = {}
@@ -96,8 +99,8 @@ class Part(NamedTuple):
     """What stands between two commas: its items, the tokens they index, and what is to be known of it.
 
     `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
-    which of its tokens were put together with their right neighbour, `inert` that it says nothing ("kích thước 3 x 4
-    cm").  `serial` is shared by parts that no later step can tell apart.
+    which of its tokens were put together with their right neighbour, `measures` that it names a ratio, whose number may
+    stand in another part.  `serial` is shared by parts that no later step can tell apart, but by their numbers.
     """
 
     items: list[Item]
@@ -105,7 +108,7 @@ class Part(NamedTuple):
     doubt: bool
     digits: bool
     joins: tuple[int, ...]
-    inert: bool
+    measures: bool
     serial: int
 
 
@@ -136,10 +139,11 @@ class Matcher:
         self.tokenizer = tokenizer
         self.speller = tokenizer.speller
         self.remember = remember
-        # by the string itself, and by the string with its digits 0 where they mean nothing; unmarked texts apart
+        # by the string itself, and by the string without its digits where they mean nothing; unmarked texts apart
         self._parts: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
         self._serials = count()
         self._alike: dict[object, int] = {}
+        self._windows: dict[tuple[object, ...], Choice | None] = {}
         self._comma = tokenizer.readings(",")
         # words that stand beside a literal number in some phrase
         self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
@@ -156,7 +160,15 @@ class Matcher:
 
     def parts(self, line: str, unmarked: bool) -> list[Part]:
         """What stands between the commas of a line."""
-        return [self._part(part, unmarked) for part in line.split(", ")]
+        typed = line.split(", ")
+        found = [self._part(part, unmarked) for part in typed]
+        if len(found) > 1 and any(part.measures for part in found):
+            # a number beside a ratio may be its value, and other digits would mean something else
+            return [
+                self._match(text, unmarked)._replace(digits=True) if _ANY_DIGIT.search(text) is not None else part
+                for text, part in zip(typed, found, strict=True)
+            ]
+        return found
 
     def join(self, parts: list[Part]) -> Match:
         """The parts of a line put together, commas between them."""
@@ -215,9 +227,12 @@ class Matcher:
             again, doubt2 = self._walk(rejoined, unmarked, None if found else wide)
             if sum(item.kind == UNKNOWN for item in again) < len(unknown):
                 items, tokens, doubt, joins = again, rejoined, doubt2, found
-        items = [_weighed(item, after) for item, after in zip_longest(items, items[1:])]
+        for k, item in enumerate(items):
+            if item.kind == SIGN and _only_weighs(item, items, k + 1):
+                items[k] = item.as_kind(NEUTRAL)
         digits = _ANY_DIGIT.search(part) is not None and self._minds_digits(items, tokens)
-        return Part(items, tokens, doubt, digits, joins, all(map(_says_nothing, items)), self._serial(items, doubt))
+        measures = any(item.unit is not None and item.unit.above is not None for item in items)
+        return Part(items, tokens, doubt, digits, joins, measures, self._serial(items, doubt))
 
     def _serial(self, items: list[Item], doubt: bool) -> int:
         key = (doubt, *map(_part_played, items))
@@ -319,10 +334,10 @@ class Matcher:
             others: tuple[Unit, ...] = ()
             guess = False
             if node is not None and j < n:
-                options = self._options(tokens, i, wide)
-                chosen = self._choose(options, i, unmarked) if options else None
+                chosen = self._chosen(tokens, i, unmarked, wide)
                 if chosen is not None:
-                    unit, last, cost, others, unsure, guess = chosen
+                    unit, length, cost, others, unsure, guess = chosen
+                    last = i + length
                     doubt = doubt or unsure
             reading = tokens[i]
             if unit is not None and last - i > 1 and kinds[unit] in _MAY_YIELD and last < n:
@@ -462,12 +477,32 @@ class Matcher:
                 return Item(item.first, cut, self._kinds[unit], unit, cost, item.key)
         return None
 
+    def _chosen(self, tokens: list[Reading], i: int, unmarked: bool, wide: set[int] | None) -> Choice | None:
+        """The phrase at token i, remembered where it depends on no token further on: "(P)", "1/3"."""
+        key = (unmarked, *tokens[i : i + WINDOW])
+        if wide is None and key in self._windows:
+            return self._windows[key]
+        options, reach = self._reachable(tokens, i, wide)
+        chosen = self._choose(options, i, unmarked) if options else None
+        if wide is None and reach < i + WINDOW and self.remember:
+            if len(self._windows) >= MAX_PARTS:
+                self._windows.clear()
+            self._windows[key] = chosen
+        return chosen
+
     def _options(self, tokens: list[Reading], i: int, wide: set[int] | None) -> list[Option]:
-        """All (end, cost, unit) reachable from token i along any reading of the words."""
+        """All phrases that begin at token i, along any reading of the words."""
+        return self._reachable(tokens, i, wide)[0]
+
+    def _reachable(self, tokens: list[Reading], i: int, wide: set[int] | None) -> tuple[list[Option], int]:
+        """All phrases that begin at token i, and the last token that was looked at for them (or the end)."""
         out: list[Option] = []
         stack: list[tuple[Node, int, float, float]] = [(self.trie, i, 0.0, 0.0)]
+        reach = i
         while stack:
             node, j, cost, guesses = stack.pop()
+            if j > reach:
+                reach = j
             unit = node.get(LEAF)
             # a word taken for another one needs as many words beside it that stand as they are
             if unit is not None and j > i:
@@ -491,7 +526,7 @@ class Matcher:
                     total = cost + price
                     if total <= MAX_COST:
                         stack.append((below, j + 1, total, guesses + guess))
-        return out
+        return out, reach
 
     def _stands_alone(self, unit: Unit, cost: float) -> bool:
         """Whether a real word may be taken for this one without a phrase to back it: never for neutral words."""
@@ -500,9 +535,7 @@ class Matcher:
             return cost <= MAX_LONE_COST
         return kind == SIGN and cost <= MAX_NEUTRAL_COST
 
-    def _choose(
-        self, options: list[Option], first: int, unmarked: bool
-    ) -> tuple[Unit, int, float, tuple[Unit, ...], bool, bool] | None:
+    def _choose(self, options: list[Option], first: int, unmarked: bool) -> Choice | None:
         longest = max(option[0] for option in options)
         best: dict[Unit, float] = {}
         guessed: dict[Unit, bool] = {}
@@ -511,11 +544,11 @@ class Matcher:
                 best[unit], guessed[unit] = cost, guess
         if len(best) == 1:
             ((unit, cost),) = best.items()
-            return unit, longest, cost, (), False, guessed[unit]
+            return unit, longest - first, cost, (), False, guessed[unit]
 
         def order(pair: tuple[Unit, float]) -> tuple[float, int, str]:
             unit, cost = pair
-            lost = LOST_MARKS * (longest + 1)
+            lost = LOST_MARKS * (longest - first + 1)
             rank = _RANK.get(self._kinds[unit], 9)
             if unit.cue is not None and unit.cue.assertion not in ("absent", "uncertain", "present"):
                 rank = _RANK[SIGN] + 1  # "tim" is the heart before it is "tím"
@@ -537,44 +570,36 @@ class Matcher:
             and not _same(u, unit)
             for u, c in ranked[1:]
         )
-        return unit, longest, cost, near, unsure, guessed[unit]
+        return unit, longest - first, cost, near, unsure, guessed[unit]
 
 
 def without_digits(text: str) -> str:
-    """The text with its digits 0, but for a 2 alone: equal for texts that differ in numbers alone."""
-    return _DIGIT.sub("0", text) if _ANY_DIGIT.search(text) is not None else text
+    """The text with its digits 1, but for a leading 0 and a 2 alone: equal for texts that differ in numbers alone."""
+    return _DIGIT.sub("1", text) if _ANY_DIGIT.search(text) is not None else text
 
 
 def _goes_on(node: Node, following: Reading) -> bool:
     return any(words[0] in node for words, _, _ in following.ways)
 
 
-def _weighed(item: Item, after: Item | None) -> Item:
-    """A word of degree that is a sign too ("hơi", slightly and air) only weighs the finding named right after it."""
-    if item.kind != SIGN or item.unit is None or item.unit.role != "degree" or after is None or after.unit is None:
-        return item
-    return item.as_kind(NEUTRAL) if after.kind == SIGN and after.unit.says_finding else item
-
-
-def _says_nothing(item: Item) -> bool:
-    """Neutral words, numbers, comparisons and end points."""
-    unit = item.unit
-    if unit is None:
-        return item.kind == NUMBER or item.key in (".", "x")
-    if item.others or unit.section is not None or unit.role in ("modifier", "course"):
+def _only_weighs(item: Item, items: list[Item], after: int) -> bool:
+    """Whether a sign that is a word of degree too ("hơi", slightly and air) weighs the finding named right after it."""
+    if item.unit is None or item.unit.role != "degree" or after == len(items):
         return False
-    return item.kind in (NEUTRAL, LOCATIVE) or (unit.cue is not None and unit.cue.scope == "bracket")
+    weighed = items[after]
+    return weighed.kind == SIGN and weighed.unit is not None and weighed.unit.says_finding
 
 
 def _part_played(item: Item) -> object:
-    """What a line's meaning can depend on in an item: one side, amount or filler is like another, numbers are alike."""
+    """What a line's meaning can depend on in an item: a side, amount or filler as it is written is like another."""
     unit = item.unit
     if unit is None:
+        if item.kind == NUMBER:
+            return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
         return item.key if item.kind == PUNCT else item.kind
-    if unit.above is not None:
-        return item  # the numbers beside it count
     key = item.key if item.kind == STRUCTURE or not item.key[0].isalpha() else ""
-    if item.kind in _FILLING and not item.others and kind_of(unit) == item.kind and unit.section is None:
+    plain = not item.cost and not item.others and unit.section is None
+    if plain and item.kind in _FILLING and kind_of(unit) == item.kind:
         return item.kind, unit.role, key, unit.words[-1] == ANY_NUMBER
     return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Container
 
 from labeler.lexicon import Lexicon, Unit
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.keywords import CONJUNCTION, CUE, SIDE, SIGN, STRUCTURE, Item
+
+_OTHERS_BEGIN = frozenset({SIGN, CONJUNCTION, CUE})
 
 
 class Places:
@@ -28,12 +29,16 @@ class Places:
 
     def _side(self, clauses: Clauses, named: dict[int, str], first: int, last: int) -> str | None:
         """The side named inside a finding, else after it, else before; `named` are the sides of the line."""
-        items = clauses.items
         if named:
-            for j in chain(range(first, last + 1), _ahead(clauses, last), _back(clauses, first)):
+            for j in range(first, last + 1):
                 if j in named:
                     return named[j]
-        for item in items[first : last + 1]:
+            near = _ahead(clauses, named, last)
+            if near is None:
+                near = _back(clauses, named, first)
+            if near is not None:
+                return named[near]
+        for item in clauses.items[first : last + 1]:
             if item.kind == STRUCTURE and self._is_pair(item.unit):
                 return "both"
         return None
@@ -48,20 +53,26 @@ class Places:
         return self._pairs[unit]
 
 
-def _ahead(clauses: Clauses, last: int) -> Iterator[int]:
-    """The items after a finding that still speak of it."""
-    for j in range(last + 1, len(clauses.items)):
-        if clauses.segment[j] != clauses.segment[last] or clauses.items[j].kind in (SIGN, CONJUNCTION, CUE):
-            return
-        yield j
+def _ahead(clauses: Clauses, named: Container[int], last: int) -> int | None:
+    """The first named item after a finding that still speaks of it."""
+    items, segment = clauses.items, clauses.segment
+    for j in range(last + 1, len(items)):
+        if segment[j] != segment[last] or items[j].kind in _OTHERS_BEGIN:
+            return None
+        if j in named:
+            return j
+    return None
 
 
-def _back(clauses: Clauses, first: int) -> Iterator[int]:
-    """The items before a finding in its segment, back to another sign."""
+def _back(clauses: Clauses, named: Container[int], first: int) -> int | None:
+    """The nearest named item before a finding in its segment, back to another sign."""
+    items, segment = clauses.items, clauses.segment
     for j in range(first - 1, -1, -1):
-        if clauses.segment[j] != clauses.segment[first] or clauses.items[j].kind == SIGN:
-            return
-        yield j
+        if segment[j] != segment[first] or items[j].kind == SIGN:
+            return None
+        if j in named:
+            return j
+    return None
 
 
 def _is_side(items: list[Item], j: int) -> bool:

@@ -59,7 +59,7 @@ class Reader(Generic[T]):
         labeler = self.labeler
         looks: list[T] = []
         for line in labeler.items(normalize(unbroken(raw))):
-            clauses, match, _ = labeler.find(line.text, topic, unmarked)
+            clauses, match = labeler.clauses(labeler.matcher.parts(line.text, unmarked), topic)
             said = assert_line(clauses, section)
             hits = list(labeler.interpolator.hits(clauses))
             verdict = labeler.interpolator.verdict(clauses, said, match.doubt, section)

@@ -23,7 +23,7 @@ WHY = [
     ("Hạn chế đánh giá đáy phổi trái.", "parenchyma", 0, "not assessable"),
     ("Chưa đánh giá được màng phổi.", "pleura", 0, "not assessable"),
     ("Tim phổi bình thường.", "chest_wall", 0, "template"),
-    ("Tiền sử lao phổi.", "parenchyma", 0, "not mentioned"),
+    ("Tiền sử lao phổi.", "parenchyma", 0, "not about this film"),
     ("", "abnormal", 0, "not mentioned"),
     ("Ống nội khí quản.", "abnormal", 1, "mention"),
     ("Ống nội khí quản.", "parenchyma", 0, "not mentioned"),

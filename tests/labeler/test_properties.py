@@ -10,6 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from labeler import Labeler
+from labeler.text import skeleton
 from tests.labeler.reports import LINES, NAUGHTY
 
 reports = st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True)
@@ -128,6 +129,40 @@ def test_one_engine(labeler: Labeler, forgetful: Labeler, texts: list[str]) -> N
     assert streamed == [labeler.label(text).to_dict() for text in texts]
     assert streamed == [forgetful.label(text).to_dict() for text in texts]
     assert streamed == [labeler.nlp(text)._.report.to_dict() for text in texts]
+
+
+NUMBERS = ("0,45", "0,55", "1,5", "2", "3", "1/3", "2019", "12/3/2021", "55%", "3 x 4 cm")
+TIMED = ("chỉ số tim ngực", "phim trước", "nay", "năm", "so với phim cũ", "hiện tại", "nghi", "không")
+
+
+@st.composite
+def near_twins(draw: st.DrawFn) -> list[str]:
+    """A line and others that differ from it in a number, a letter, a word of time, a comma, or all marks."""
+    line = draw(st.sampled_from(LINES)).rstrip(".") + draw(st.sampled_from(["", *(f", {t}" for t in TIMED)]))
+    line += draw(st.sampled_from(["", *(f", {n}" for n in NUMBERS), *(f" {n}" for n in NUMBERS)]))
+    twins = [line]
+    for _ in range(3):
+        words = line.split(" ")
+        at = draw(st.integers(0, len(words) - 1))
+        change = draw(st.sampled_from(["number", "letter", "time", "comma", "marks"]))
+        if change == "letter" and len(words[at]) > 1:
+            k = draw(st.integers(0, len(words[at]) - 1))
+            words[at] = words[at][:k] + draw(st.sampled_from("aáàảãạăâeéêioôơuưnhgkct")) + words[at][k + 1 :]
+        elif change == "number":
+            words = [draw(st.sampled_from(NUMBERS)) if word[0].isdigit() else word for word in words if word]
+        elif change == "time":
+            words.insert(at, draw(st.sampled_from(TIMED)))
+        elif change == "comma":
+            words[at] += ","
+        twins.append(skeleton(line) if change == "marks" else " ".join(words))
+    return twins
+
+
+@given(near_twins())
+@settings(max_examples=300)
+def test_what_was_read_before_changes_nothing(labeler: Labeler, forgetful: Labeler, twins: list[str]) -> None:
+    for text in twins:
+        assert labeler.label(f"- {text}.").to_dict() == forgetful.label(f"- {text}.").to_dict()
 
 
 @given(st.one_of(st.text(), st.sampled_from(NAUGHTY), reports.map(dashed)))

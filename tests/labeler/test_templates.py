@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -60,6 +61,24 @@ def test_never_a_part_of_a_text(labeler: Labeler, text: str) -> None:
     report = labeler.label(text)
     assert (report.method, report.template) == ("rules", None)
     assert not any(report.labels.values())
+
+
+@pytest.mark.parametrize(
+    "text", ["Tim phổi bình thường?", FOUR_LINES[:-1] + "?", "Hai phổi sáng?", "Bóng tim không to?"]
+)
+def test_a_question_is_no_template(labeler: Labeler, text: str) -> None:
+    report = labeler.label(text)
+    assert (report.method, report.status, report.labels["abnormal"]) == ("rules", "review", 0)
+
+
+def test_a_template_with_measures(tmp_path: Path) -> None:
+    (tmp_path / "ruleset.yaml").write_text("name: sized\nversion: 1\nextends: builtin\n", encoding="utf-8")
+    (tmp_path / "rules.yaml").write_text(
+        "templates:\n  - {id: sized, text: 'Phim cỡ 35 x 43 cm. Hai phổi sáng.'}\n", encoding="utf-8"
+    )
+    labeler = Labeler.from_rules(tmp_path)
+    assert labeler.label("- Phim cỡ 36 x 43 cm. Hai phổi sáng.").template is None
+    assert labeler.label("- Phim cỡ 35 x 43 cm. Hai phổi sáng.").template == "sized"
 
 
 @pytest.mark.parametrize("line", ["Tràn dịch màng phổi phải.", "Gãy xương đòn trái."])
