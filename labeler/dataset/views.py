@@ -32,7 +32,10 @@ SHIPPED = Path(__file__).parents[2] / "vision" / "pa.onnx"
 
 
 class Provider(Protocol):
-    """Answers whether films are PA; `source` and `version` are kept with each answer."""
+    """Answers whether films are PA; `source` and `version` are kept with each answer.
+
+    The version is blank as long as it is not known: a service tells it with its answers.
+    """
 
     source: str
 
@@ -174,18 +177,16 @@ class Account:
 def view_all(
     workspace: Workspace, provider: Provider, threshold: float | None, *, only_unknown: bool, step: Callable[[int], None]
 ) -> Account:
-    """Ask about every film that this provider and version has not answered for, or that nobody has."""
+    """Ask about every film that this provider and version has not answered for, or that nobody has.
+
+    An answer is replaced by another answer, never by none.
+    """
     account = Account()
     with workspace.engine.begin() as db:
         if threshold is not None:
             put(db, "view_threshold", threshold)
         threshold = float(get(db, "view_threshold", THRESHOLD))
-        waiting: ColumnElement[bool] = studies.c.view_probability.is_(None)
-        if not only_unknown:
-            waiting |= (studies.c.view_source != provider.source) | (studies.c.view_version != provider.version)
-        todo = db.execute(
-            select(studies.c.sop_uid, studies.c.path).where(studies.c.path.is_not(None) & waiting).order_by(studies.c.sop_uid)
-        ).all()
+    todo = _waiting(workspace, provider, only_unknown)
     change = (
         update(studies).where(studies.c.sop_uid == bindparam("uid"))
         .values(view_probability=bindparam("p"), view_source=bindparam("by"), view_version=bindparam("v"), view_reason=bindparam("why"))
@@ -195,7 +196,7 @@ def view_all(
         rows = [
             {"uid": row.sop_uid, "p": said.probability, "by": provider.source, "v": provider.version, "why": said.reason}
             for row, said in zip(some, verdicts, strict=True)
-            if not (only_unknown and said.probability is None)  # the earlier reason stays
+            if said.probability is not None or not (only_unknown or row.answered)  # else the earlier reason stays
         ]
         if rows:
             with workspace.engine.begin() as db:
@@ -209,6 +210,22 @@ def view_all(
             account.films["unknown" if probability is None else "pa" if probability > threshold else "not_pa"] += 1
     account.kept = sum(account.films.values()) - account.asked
     return account
+
+
+def _waiting(workspace: Workspace, provider: Provider, only_unknown: bool) -> Sequence[Any]:
+    """The films to ask about: `sop_uid`, `path`, whether they are `answered`."""
+    answered = studies.c.view_probability.is_not(None)
+    own = studies.c.view_source == provider.source
+    films = select(studies.c.sop_uid, studies.c.path, answered.label("answered")).where(studies.c.path.is_not(None))
+    with workspace.engine.connect() as db:
+        if not only_unknown and not provider.version and (known := db.execute(films.where(answered, own).limit(1)).first()):
+            provider([workspace.path / known.path])  # tells the version
+        waiting: ColumnElement[bool] = ~answered
+        if not only_unknown:
+            waiting |= ~own
+            if provider.version:
+                waiting |= studies.c.view_version != provider.version
+        return db.execute(films.where(waiting).order_by(studies.c.sop_uid)).all()
 
 
 def _batches(rows: Sequence[Any]) -> Iterator[Sequence[Any]]:

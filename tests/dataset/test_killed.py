@@ -10,14 +10,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
 
 from labeler.cli import cli
-from labeler.dataset import his, labels, match
+from labeler.dataset import his, labels, match, views
 from labeler.dataset.workspace import metadata
+from tests.dataset.films import film, write
 from tests.dataset.hospital import (
     DAY,
     EFFUSION,
@@ -32,6 +34,7 @@ from tests.dataset.hospital import (
     paper,
     stamp,
 )
+from tests.dataset.test_views import service
 
 TEXTS = [NORMAL, EFFUSION, "Tim to. Xyzzy.", "Gãy xương sườn."]
 MOMENTS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233)
@@ -179,6 +182,21 @@ def test_killed_and_run_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert data_set() == expected_data
     assert Path("work/key").stat().st_mode & 0o777 == 0o600
     assert not [path for folder in ("data", "sheets") for path in Path(folder).rglob(".*")]
+
+
+def test_views_killed_and_run_again(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No film is sent to a service a second time, but for those of the batch it was killed in and one for the version."""
+    monkeypatch.setattr(views, "BATCH", 2)
+    for number in range(12):
+        write(here / "films" / f"{number}.dcm", film(InstanceNumber=number))
+    assert not killed(["collect", "work", "films"], None)
+    with service([(200, {"probability": 0.97, "version": "v3"})]) as (url, bodies):
+        stage = ["views", "work", "--service", url]
+        kills = len(list(takewhile(lambda moment: killed(stage, moment), range(3, 300, 3))))
+        sent_twice = len(bodies) - len(set(bodies))
+        assert kills > 3 and sent_twice <= 3 * kills + 1, (kills, sent_twice)
+    rows = tables()["studies"]
+    assert len(rows) == 12 and all(0.97 in row and "v3" in row for row in rows)
 
 
 def test_an_interrupted_stage_says_that_it_goes_on(here: Path) -> None:

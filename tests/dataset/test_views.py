@@ -16,6 +16,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+from labeler.dataset import views
 from labeler.dataset.projection import judge
 from labeler.dataset.views import SHIPPED
 from tests.dataset.films import film, values, write
@@ -118,7 +119,7 @@ def test_classifier(here: Path) -> None:
     bright = film(np.full((8, 8), 4000, np.uint16), ViewPosition=None, **window)
     negative = film(np.full((8, 8), 4000, np.uint16), PhotometricInterpretation="MONOCHROME1", **window)
     padded = film(np.full((8, 4), 4000, np.uint16), ViewPosition="LL", **window)
-    absent = film(PixelData=None)
+    absent = film(PixelData=None, ViewPosition=None)
     for number, data in enumerate((bright, negative, padded, absent)):
         write(here / "films" / f"{number}.dcm", data)
     done("collect", "work", "films")
@@ -126,7 +127,7 @@ def test_classifier(here: Path) -> None:
     assert {row["view_source"] for row in listed("work", "views")} == {"attributes"}
     model(here / "pa.onnx")
     found = answer("views", "work", "--model", "pa.onnx", "--only-unknown")
-    assert found["asked"] == 1
+    assert found["asked"] == 2
     sources = [row["view_source"] for row in listed("work", "views")]
     assert sorted(sources) == ["attributes", "attributes", "attributes", "model"]
     found = answer("views", "work", "--model", "pa.onnx")
@@ -186,14 +187,33 @@ def test_service(here: Path) -> None:
     assert bodies == [file.read_bytes()] * 2
     (row,) = listed("work", "views")
     assert (row["view_probability"], row["view_source"], row["view_version"]) == ("0.97", "service", "v3")
-    done("views", "work")
+    done("collect", "other", "films")
     with service([(422, {"error": "several frames"})]) as (url, _):
-        assert answer("views", "work", "--service", url)["unknown_by"] == {"service_refused_422": 1}
+        assert answer("views", "other", "--service", url)["unknown_by"] == {"service_refused_422": 1}
     with service([(200, {"probability": 97})]) as (url, _):
-        assert answer("views", "work", "--service", url)["unknown_by"] == {"service_answered_badly": 1}
-    result = done("views", "work", "--service", url, status=2)
+        assert answer("views", "other", "--service", url)["unknown_by"] == {"service_answered_badly": 1}
+    result = done("views", "other", "--service", url, status=2)
     assert "no answer" in result.stderr and result.stderr.count("\n") == 1
-    done("views", "work", "--service", "http://me:secret@host/pa", status=2)
+    done("views", "other", "--service", "http://me:secret@host/pa", status=2)
+
+
+def test_what_a_service_has_answered_is_kept(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again it is sent one film, to tell its version, and all when that has changed; no answer is lost to none."""
+    monkeypatch.setattr(views, "PAUSE", 0.0)
+    for number in range(5):
+        write(here / "films" / f"{number}.dcm", film(ViewPosition=None, InstanceNumber=number))
+    done("collect", "work", "films")
+    assert answer("views", "work")["unknown_by"] == {"no_view": 5}
+    with service([(200, {"probability": 0.97, "version": "v3"})]) as (url, bodies):
+        assert answer("views", "work", "--service", url)["asked"] == 5
+        again = answer("views", "work", "--service", url)
+        assert (again["asked"], again["pa"], len(bodies)) == (0, 5, 6)
+    assert answer("views", "work")["pa"] == 5  # the attributes do not know better
+    with service([(500, {})]) as (url, _):
+        assert answer("views", "work", "--service", url)["pa"] == 5
+    assert {row["view_version"] for row in listed("work", "views")} == {"v3"}
+    with service([(200, {"probability": 0.2, "version": "v4"})]) as (url, _):
+        assert answer("views", "work", "--service", url)["not_pa"] == 5
 
 
 def test_the_project_s_own_service(here: Path) -> None:
