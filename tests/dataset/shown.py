@@ -1,4 +1,4 @@
-"""What a film looks like, asked of the image stage and the trainer at once, and the reference: plain numpy."""
+"""What a film looks like to the image stage, and the reference: plain numpy."""
 
 from __future__ import annotations
 
@@ -20,27 +20,15 @@ BYTE = {"WindowCenter": "128", "WindowWidth": "256"}
 
 
 def grey(data: Dataset | bytes) -> np.ndarray:
-    """As the image stage sees it, which is as the trainer sees it."""
-    from vision.dicom import read_dicom
-
-    raw = data if isinstance(data, bytes) else encoded(data)
-    found = render(raw).grey
-    np.testing.assert_array_equal(np.asarray(read_dicom(raw)), found)
-    return found
+    """As the image stage shows it."""
+    return render(data if isinstance(data, bytes) else encoded(data)).grey
 
 
 def refusal(data: Dataset | bytes) -> str:
-    """The code with which both refuse it."""
-    from vision.cache import FilmError as Failed
-    from vision.dicom import read_dicom
-
-    raw = data if isinstance(data, bytes) else encoded(data)
-    with pytest.raises(FilmError) as ours:
-        render(raw)
-    with pytest.raises(Failed) as theirs:
-        read_dicom(raw)
-    assert theirs.value.kind == ours.value.code
-    return ours.value.code
+    """The code with which it is refused."""
+    with pytest.raises(FilmError) as refused:
+        render(data if isinstance(data, bytes) else encoded(data))
+    return refused.value.code
 
 
 def near(found: np.ndarray, expected: np.ndarray, tolerance: int) -> None:

@@ -25,7 +25,7 @@ from tests.dataset.films import (
     values,
     windowed,
 )
-from tests.dataset.shown import BYTE, FULL, changed, grey, near, refusal, rle
+from tests.dataset.shown import BYTE, FULL, changed, grey, lut, near, refusal, rle
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "dicom"
 
@@ -218,6 +218,22 @@ def test_real_negative() -> None:
     right = render(raw)
     assert right.held == "held_secondary_capture"
     assert right.grey.shape == (1024, 1024) and right.spacing_source == "PixelSpacing"
+
+
+@pytest.mark.parametrize("kind", ["window", "lut", "percentiles", "rescale", "MONOCHROME1", "padding"])
+def test_agrees_with_the_trainer(kind: str) -> None:
+    """The classifier is trained on what the image stage makes, so both must see a common film alike."""
+    from vision.dicom import read_dicom
+
+    elements = {
+        "window": {"WindowCenter": "1800", "WindowWidth": "900"}, "lut": {"VOILUTSequence": lut(0, np.arange(4096), 12)},
+        "percentiles": {}, "rescale": {"RescaleSlope": "-0.5", "RescaleIntercept": "40"},
+        "MONOCHROME1": {"PhotometricInterpretation": "MONOCHROME1"}, "padding": {"PixelPaddingValue": 0},
+    }[kind]  # fmt: skip
+    stored = values(12).copy()
+    stored[:3] = 0
+    data = encoded(film(stored, **elements))
+    near(np.asarray(read_dicom(data)), render(data).grey.astype(int), 1)
 
 
 def test_letterbox_agrees_with_the_trainer() -> None:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from vision.cache import FilmError
 from vision.views.classifier import Classifier
 
-_STATUS = dict.fromkeys(("not_dicom", "no_decoder", "unknown_transfer_syntax"), 415)  # everything else that is wrong with a film is 422
+_STATUS = {"not DICOM": 415, "without a decoder": 415}  # everything else that is wrong with a film is 422
 
 
 def app(classifier: Classifier, max_bytes: int = 200 << 20) -> Starlette:
