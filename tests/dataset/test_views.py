@@ -19,6 +19,7 @@ from pydicom.sequence import Sequence
 from labeler.dataset import views
 from labeler.dataset.projection import judge
 from labeler.dataset.views import SHIPPED
+from tests.cli.helpers import start
 from tests.dataset.films import film, values, write
 from tests.dataset.hospital import answer, done, listed
 
@@ -214,6 +215,20 @@ def test_what_a_service_has_answered_is_kept(here: Path, monkeypatch: pytest.Mon
     assert {row["view_version"] for row in listed("work", "views")} == {"v3"}
     with service([(200, {"probability": 0.2, "version": "v4"})]) as (url, _):
         assert answer("views", "work", "--service", url)["not_pa"] == 5
+
+
+def test_films_go_through_no_proxy(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are patients', and whoever set a proxy for other things did not mean them."""
+    write(here / "films" / "1.dcm", film())
+    done("collect", "work", "films")
+    good = {"probability": 0.97, "version": "v3"}
+    with service([(200, good)]) as (proxy, passed), service([(200, good)]) as (url, bodies):
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        asked = start("dataset", "views", "work", "--service", url)
+        asked.communicate(timeout=60)
+        assert (asked.returncode, len(passed), len(bodies)) == (0, 0, 1)
 
 
 def test_the_project_s_own_service(here: Path) -> None:
