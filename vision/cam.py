@@ -39,6 +39,10 @@ _SIDE = 512  # pixels of a film on the page
 _STRONGEST = 0.65  # opacity of the overlay at the peak
 
 
+class NoMaps(InputError):
+    """A model whose features are no maps, such as a transformer."""
+
+
 def grad_cam(features: Tensor, logits: Tensor, class_index: int | Sequence[int] | Tensor) -> Tensor:
     """The raw map of a class: relu(sum_k a_k A_k), a_k the mean gradient of the class's logit over feature map A_k.
 
@@ -71,13 +75,13 @@ def maps(model: nn.Module, films: Tensor, class_index: int | Sequence[int] | Ten
     """Raw maps (B, h, w) and logits (B, C) of prepared films (B, 1, S, S), by a timm model in evaluation mode.
 
     Raises:
-        InputError: a model whose features are no maps.
+        NoMaps: a model that has none.
     """
     with torch.enable_grad():
         features = model.forward_features(films.requires_grad_())  # type: ignore[operator]
         if features.dim() != 4 or features.shape[1] != model.num_features:
             what = f"features of shape {tuple(features.shape[1:])} are no maps"
-            raise InputError(f"{type(model).__name__}: {what}, a convolutional network is needed for Grad-CAM")
+            raise NoMaps(f"{type(model).__name__}: {what}, a convolutional network is needed for Grad-CAM")
         logits: Tensor = model.forward_head(features)  # type: ignore[operator]
         return grad_cam(features, logits, class_index), logits.detach()
 

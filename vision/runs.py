@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,11 @@ def read_run(
     evaluation, problems = evaluate(source, table, split=split, thresholds=thresholds, n=n, **options)
     examples: list[cam.Example] = []
     if count:
-        try:
-            examples, _ = cam.explain_confident(source, table, evaluation.split, count=count, **options)
-        except InputError as error:
-            if "convolutional" not in str(error):  # a transformer has no maps, and a report all the same
-                raise
+        place = dict(zip(table.images, table.paths, strict=True))
+        paths = [place[image] for image in evaluation.images]
+        chosen = cam.most_confident(evaluation.y, evaluation.scores, evaluation.thresholds, count)
+        with suppress(cam.NoMaps):  # a report all the same
+            examples, _ = cam.explain(source.checkpoint, evaluation.images, paths, chosen, **options)
     return Run(folder.name, source, source.config, history, about, evaluation, examples), problems
 
 

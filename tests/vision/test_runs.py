@@ -35,6 +35,18 @@ def test_a_page_of_one_run(vnvision: Command, small_run: Path, tmp_path: Path) -
     assert (tmp_path / "again.html").read_text() == page
 
 
+@pytest.mark.parametrize(("threshold", "shown", "never"), [(0, "false alarm", "missed"), (1, "missed", "found")])
+def test_films_are_right_and_wrong_by_the_thresholds_of_the_tables(
+    vnvision: Command, small_run: Path, tmp_path: Path, threshold: float, shown: str, never: str
+) -> None:
+    arguments = ["--replicates", 10, "--thresholds", threshold]
+    done = vnvision("report", small_run, "-o", tmp_path / "r.html", *arguments)
+    assert done.code == 0, done.err
+    page = (tmp_path / "r.html").read_text()
+    assert f", {shown}: score" in page
+    assert f", {never}: score" not in page
+
+
 def test_several_runs_side_by_side(vnvision: Command, small_run: Path, films: Path, tmp_path: Path) -> None:
     done = vnvision("train", "--labels", films, "-o", tmp_path / "small", "--model", "test_vit", "--init", "random", "--size",
                     "64", "--batch-size", "8", "--set", "steps=2", "--set", "accelerator=cpu")  # fmt: skip
