@@ -121,6 +121,10 @@ class Source:
     config: TrainConfig | None
 
     @property
+    def name(self) -> str:
+        return self.path.resolve().name  # a run's folder may be named "."
+
+    @property
     def classes(self) -> tuple[str, ...]:
         if self.scores is not None:
             return self.scores.classes
@@ -136,6 +140,17 @@ def open_source(path: Path) -> Source:
     beside = file.parent / "config.yaml"
     config = validate(parse_yaml(beside), str(beside)) if beside.exists() else None
     return Source(path, load_checkpoint(file), None, config)
+
+
+def distinct_names(sources: Sequence[Source]) -> list[str]:
+    """The name of each source, with as many of the folders around it as tell it from the others."""
+    paths = [source.path.resolve().parts for source in sources]
+    names = []
+    for own in paths:
+        others = [path for path in paths if path != own]
+        n = next(n for n in range(1, len(own) + 1) if all(path[-n:] != own[-n:] for path in others))
+        names.append(str(Path(*own[-n:])))
+    return names
 
 
 def labels_for(source: Source, labels: Path | None, images: Path | None, **options: object) -> LabelTable:
@@ -197,7 +212,7 @@ def evaluate(
     reported, scores, bad = score_table(source, table.take(table.where(split)), batch_size, accelerator)
     problems += bad
     notes = _notes(source, split, tuned, float(cuts[0]), n, reported.patients is not None)
-    return assess(source.path.name, split, reported, scores, cuts, n=n, seed=seed, notes=notes), problems
+    return assess(source.name, split, reported, scores, cuts, n=n, seed=seed, notes=notes), problems
 
 
 def assess(

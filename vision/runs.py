@@ -6,7 +6,7 @@ import csv
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from vision import cam, metrics
 from vision.config import TrainConfig
 from vision.data import Problem
 from vision.errors import InputError
-from vision.evaluate import Evaluation, Source, compare, evaluate, labels_for, open_source
+from vision.evaluate import Evaluation, Source, compare, distinct_names, evaluate, labels_for, open_source
 from vision.figures import KINDS, curves, learning, svg
 from vision.models import weights_hash
 from vision.page import render
@@ -28,7 +28,6 @@ _WITH_INTERVALS = ("f1", "auc", "ap", "sensitivity", "specificity", "brier")
 class Run:
     """A finished or unfinished run's folder, measured."""
 
-    name: str
     source: Source
     config: TrainConfig
     history: list[dict[str, float]]
@@ -77,13 +76,13 @@ def read_run(
         chosen = cam.most_confident(evaluation.y, evaluation.scores, evaluation.thresholds, count)
         with suppress(cam.NoMaps):  # a report all the same
             examples, _ = cam.explain(source.checkpoint, evaluation.images, paths, chosen, **options)
-    return Run(folder.name, source, source.config, history, about, evaluation, examples), problems
+    return Run(source, source.config, history, about, evaluation, examples), problems
 
 
 def page(runs: Sequence[Run]) -> str:
     """The self-contained HTML page."""
     several = len(runs) > 1
-    names = _distinct(runs)
+    names = distinct_names([run.source for run in runs])
     heading = f"Runs {', '.join(names)}" if several else f"Run {names[0]}"
     sections = [_section(name, run) for name, run in zip(names, runs, strict=True)]
     return render(
@@ -95,14 +94,6 @@ def page(runs: Sequence[Run]) -> str:
         settings=_settings(names, runs),
         sections=sections,
     )
-
-
-def _distinct(runs: Sequence[Run]) -> list[str]:
-    """The runs' names, with their folder's where two are alike."""
-    names = [run.name for run in runs]
-    return [
-        str(Path(*run.source.path.absolute().parts[-2:])) if names.count(run.name) > 1 else run.name for run in runs
-    ]
 
 
 def _overview(names: Sequence[str], runs: Sequence[Run]) -> Table:
@@ -127,11 +118,11 @@ def _overview(names: Sequence[str], runs: Sequence[Run]) -> Table:
 def _differences(names: Sequence[str], runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Each run against the first, paired, where the films and classes are the same."""
     found = list[dict[str, Any]]()
-    first = runs[0].evaluation
+    first = replace(runs[0].evaluation, name=names[0])
     for name, run in zip(names[1:], runs[1:], strict=True):
-        caption = f"{name} against {names[0]}"
-        if (first.images, first.classes) == (run.evaluation.images, run.evaluation.classes):
-            cells = comparison_cells(first, run.evaluation, compare(first, run.evaluation))
+        caption, other = f"{name} against {names[0]}", replace(run.evaluation, name=name)
+        if (first.images, first.classes) == (other.images, other.classes):
+            cells = comparison_cells(first, other, compare(first, other))
             macro = Table(cells.header, [row for row in cells.rows if row[1] == "Macro average"])
             found.append({"caption": f"{caption}, paired on {len(first.images)} films", "table": macro})
         else:

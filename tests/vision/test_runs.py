@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,6 +60,29 @@ def test_several_runs_side_by_side(vnvision: Command, small_run: Path, films: Pa
     assert "<td>model</td><td>test_resnet</td><td>test_vit</td>" in page
     settings = page[page.index("<h2 class=") :]
     assert settings.index("<td>model</td>") < settings.index("<td>labels</td>")  # what differs comes first
+
+
+def test_runs_are_told_apart_by_as_many_folders_as_it_takes(
+    vnvision: Command, small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for house in ("north", "south"):
+        shutil.copytree(small_run, tmp_path / house / "runs" / "first")
+    monkeypatch.chdir(tmp_path / "north" / "runs" / "first")
+    other, few = Path("../../../south/runs/first"), ["--replicates", 10, "-o", tmp_path / "out"]
+    done = vnvision("report", ".", other, *few, "--count", 0)
+    assert done.code == 0, done.err
+    page = (tmp_path / "out").read_text()
+    for name in ("north/runs/first", "south/runs/first"):
+        assert f"<h2>{name}</h2>" in page
+        assert f"<th>{name}</th>" in page
+    (tmp_path / "out").unlink()
+    done = vnvision("evaluate", ".", "--against", other, *few)
+    assert done.code == 0, done.err
+    assert "**south/runs/first against north/runs/first, paired" in done.out
+    done = vnvision("evaluate", ".", *few)
+    assert "Table 6. Performance of first on test" in done.out
+    done = vnvision("cam", ".", "--count", 1, "--class", "pleura", "-o", tmp_path / "cam")
+    assert "first: the most confident films of test" in (tmp_path / "cam" / "cam.html").read_text()
 
 
 @pytest.mark.parametrize("what", ["folder", "checkpoint"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,15 @@ def evaluate(
     evaluations, problems = [], list[tuple[str, str]]()
     opened = room.open_source(source)
     table = room.labels_for(opened, labels, images, image_column=image_column, patient_column=patient_column)
-    for one in [opened, *([room.open_source(against)] if against else [])]:
+    sources = [opened, *([room.open_source(against)] if against else [])]
+    for one, name in zip(sources, room.distinct_names(sources), strict=True):
         if one.classes != table.classes:
             raise InputError(f"{one.path}: classes {', '.join(one.classes)}, the same as of {source} are needed")
         evaluation, bad = room.evaluate(
             one, table, split=split, thresholds=thresholds, n=replicates, seed=seed, batch_size=batch_size,
             accelerator=accelerator,
         )  # fmt: skip
-        evaluations.append(evaluation)
+        evaluations.append(replace(evaluation, name=name))
         problems += [problem for problem in bad if problem not in problems]
     first = evaluations[0]
     folder = out or (source if source.is_dir() else source.parent) / f"evaluation-{first.split}"

@@ -131,13 +131,13 @@ def cam(
     options: dict[str, Any] = {"batch_size": batch_size, "accelerator": accelerator}
     if films:
         examples, problems = room.explain_named(opened.checkpoint, films, names, **options)
-        heading = f"{source.name}: {len(films)} films"
+        heading = f"{opened.name}: {len(films)} films"
     else:
         table = evaluate.labels_for(opened, labels, images)
         split = split or evaluate.reported_split(table)
         examples, problems = room.explain_confident(opened, table, split, names=names, count=count, **options)
         problems = [*table.refused, *problems]
-        heading = f"{source.name}: the most confident films of {split}, right and wrong"
+        heading = f"{opened.name}: the most confident films of {split}, right and wrong"
     folder = out or (source if source.is_dir() else source.parent) / "cam"
     if examples:
         room.write_pages(examples, folder, heading)
