@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -16,13 +17,14 @@ from labeler import __version__
 from labeler.dataset.labels import to_label, verdicts_by_report
 from labeler.dataset.match import decisions_wait, patient_ids
 from labeler.dataset.review import report_key
-from labeler.dataset.workspace import Workspace, film_key, get, splits
+from labeler.dataset.workspace import HASH_DIGITS, Workspace, film_key, get, splits
 from labeler.io.sources import BadInput
 from labeler.io.writers import Outputs, dump, remove_leftovers, row
 from labeler.report import REVIEW
 from labeler.schemes import class_values
 
 TABLE, META, IMAGES = "dataset.csv", "dataset.meta.json", "images"
+_OWN = re.compile(rf"\.?[0-9a-f]{{{HASH_DIGITS}}}\.[a-z]+(\.part)?")  # names of images, whole or half-written
 
 _ROWS = """SELECT t.sop_uid, t.study_uid, t.patient_id, t.image, s.session_id, r.service_id, r.report_time, r.nth,
       l.labels, l.status, l.method, l.uncertain, l.reasons
@@ -37,13 +39,13 @@ def export(
     """Write DIR/dataset.csv, DIR/images/ and DIR/dataset.meta.json; returns the latter.
 
     The table appears when all its images are there.  Images that are there already are kept, so that an export that
-    was stopped goes on where it was.  Raises BadInput when a stage before it has work left.
+    was stopped goes on where it was.  Raises BadInput when a stage before it has work left, or DIR is in the workspace.
     """
     counts: Counter[str] = Counter()
-    (out / IMAGES).mkdir(parents=True, exist_ok=True)
-    remove_leftovers(out, TABLE, META)
     with workspace.engine.connect() as db, Outputs() as outputs:
-        _ready(workspace, db)
+        _ready(workspace, db, out)
+        (out / IMAGES).mkdir(parents=True, exist_ok=True)
+        remove_leftovers(out, TABLE, META)
         ids = patient_ids(db)
         split_of = {row.patient: row.split for row in db.execute(splits.select())}
         table = outputs.file(str(out / TABLE))
@@ -93,12 +95,14 @@ def export(
         outputs.file(str(out / META)).write(dump(meta, indent=2) + "\n")
         outputs.commit()
     for stale in (out / IMAGES).iterdir():
-        if stale.name not in written:  # of an earlier export, excluded since; or half-written
+        if _OWN.fullmatch(stale.name) and stale.name not in written:  # of an earlier export, excluded since; or half-written
             stale.unlink()
     return meta
 
 
-def _ready(workspace: Workspace, db: Connection) -> None:
+def _ready(workspace: Workspace, db: Connection, out: Path) -> None:
+    if out.resolve().is_relative_to(workspace.path.resolve()):
+        raise BadInput(f"{out}: is in the workspace, which is for its owner alone; name a folder outside of it")
     rules = get(db, "rules")
     if rules is None:
         raise BadInput(f"{workspace.path}: no labels yet; run match and labels first")

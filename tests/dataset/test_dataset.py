@@ -299,6 +299,23 @@ def test_images_that_are_no_longer_wanted_go(here: Path) -> None:
     assert len(exported()) == 39
 
 
+def test_an_export_removes_its_own_images_alone(here: Path) -> None:
+    """Others' files stay, whatever folder was named; the workspace is none to export to."""
+    make(4)
+    done("split", "work")
+    Path("data/images/mine").mkdir(parents=True)
+    mine, own = Path("data/images/my_figure.png"), Path(f"data/images/{'0' * 32}.jpg")
+    half = own.with_name(f".{own.name}.part")
+    for file in (mine, own, half):
+        file.write_bytes(b"")
+    done("export", "work", "--out", "data", "--with-review")
+    assert mine.exists() and not own.exists() and not half.exists()
+    before = sorted(Path("work").rglob("*"))
+    for inside in ("work", "work/data", "data/../work"):
+        assert "outside" in done("export", "work", "--out", inside, status=2).stderr
+    assert sorted(Path("work").rglob("*")) == before
+
+
 @pytest.mark.parametrize(
     ("stages", "message"),
     [([], "no labels yet"), (["match"], "no labels yet"), (["match", "labels"], "no split yet")],
