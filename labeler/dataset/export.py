@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 
 from labeler import __version__
 from labeler.dataset.labels import to_label, verdicts_by_report
-from labeler.dataset.match import decisions_wait, patient_ids
+from labeler.dataset.match import decisions_wait, films_wait, patient_ids
 from labeler.dataset.review import report_key
 from labeler.dataset.workspace import HASH_DIGITS, Workspace, film_key, get, splits
 from labeler.io.sources import BadInput
@@ -106,6 +106,8 @@ def _ready(workspace: Workspace, db: Connection, out: Path) -> None:
     rules = get(db, "rules")
     if rules is None:
         raise BadInput(f"{workspace.path}: no labels yet; run match and labels first")
+    if films_wait(db):
+        raise BadInput(f"{workspace.path}: PA films have come or gone since they were matched; run match, labels and split")
     if decisions_wait(db):
         raise BadInput(f"{workspace.path}: decisions about films wait to be applied; run match, then labels")
     if to_label(db, rules, verdicts_by_report(db)):

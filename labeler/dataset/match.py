@@ -16,7 +16,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert, select, text
 
 from labeler.dataset.times import SECOND
 from labeler.dataset.workspace import Workspace, decisions, get, pairs, put, reports, unmatched
@@ -183,6 +183,14 @@ def decisions_wait(db: Connection) -> bool:
     """Whether persons have said something of films that the last match does not know."""
     newest = db.execute(select(func.max(decisions.c.id)).where(decisions.c.verdict.in_(("match", "image")))).scalar()
     return bool((newest or 0) > get(db, "matched_through", 0))
+
+
+def films_wait(db: Connection) -> bool:
+    """Whether PA films have come, gone or been refused since the last match."""
+    query = text("""SELECT 1 FROM studies t WHERE (refused IS NULL AND coalesce(view_probability > :threshold, 0)) <> (
+                      EXISTS (SELECT 1 FROM pairs p WHERE p.sop_uid = t.sop_uid)
+                      OR EXISTS (SELECT 1 FROM unmatched u WHERE u.sop_uid = t.sop_uid)) LIMIT 1""")
+    return db.execute(query, {"threshold": get(db, "view_threshold", PA_THRESHOLD)}).first() is not None
 
 
 @dataclass

@@ -6,6 +6,7 @@ import csv
 import json
 import random
 import re
+import sqlite3
 from math import comb
 from pathlib import Path
 
@@ -174,8 +175,6 @@ def verdicts(work: str, wrong: int) -> None:
 
 
 def drawn() -> list[str]:
-    import sqlite3
-
     with sqlite3.connect("work/workspace.db") as db:
         return [film for (film,) in db.execute("SELECT sop_uid FROM samples ORDER BY round, sop_uid")]
 
@@ -208,8 +207,6 @@ def test_samples_are_those_of_the_seed(here: Path) -> None:
     one = drawn()
     for seed, same in ((1, True), (2, False)):
         Path("other").mkdir(exist_ok=True)
-        import sqlite3
-
         with sqlite3.connect("work/workspace.db") as db:
             db.execute("DELETE FROM samples")
             db.execute("DELETE FROM rounds")
@@ -297,6 +294,29 @@ def test_images_that_are_no_longer_wanted_go(here: Path) -> None:
     done("export", "work", "--out", "data", "--with-review")
     assert {row["image"] for row in exported()} == {f"images/{p.name}" for p in Path("data/images").iterdir()}
     assert len(exported()) == 39
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "UPDATE studies SET view_probability = 0.3 WHERE sop_uid = '1.2.1.0'",
+        "UPDATE studies SET refused = 'held_burned_in' WHERE sop_uid = '1.2.1.0'",
+        "INSERT INTO studies (sop_uid, study_uid, series_uid, view_probability) VALUES ('1.3', '1.3', '1.3', 0.9)",
+    ],
+)
+def test_films_that_have_changed_since_they_were_matched(here: Path, changed: str) -> None:
+    """No film is exported that is no longer PA, and none is forgotten that has become one."""
+    make(4)
+    done("split", "work")
+    done("export", "work", "--out", "data")
+    with sqlite3.connect("work/workspace.db") as db:
+        db.execute(changed)
+    assert "run match" in done("export", "work", "--out", "data", status=2).stderr
+    for stage in ("match", "labels", "split"):
+        done(stage, "work")
+    done("export", "work", "--out", "data")
+    done("views", "work", "--threshold", "0.995")
+    assert "run match" in done("export", "work", "--out", "data", status=2).stderr
 
 
 def test_an_export_removes_its_own_images_alone(here: Path) -> None:
