@@ -53,6 +53,8 @@ _SAME_SOUND = (
     ("qu", "w"),
 )
 _SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"), ("p", "t"), ("p", "c"))
+_CHAT_ONSETS = {"f": "ph", "w": "qu", "z": "d"}  # as in short messages: "fổi", "wa"
+_HOI_NGA = {"\u0309", "\u0303"}  # tones that the South does not part
 _NEIGHBOURS = {
     a: set(b)
     for a, b in {
@@ -249,6 +251,10 @@ class Speller:
                 offer(candidate)
             if out and all(not c.context for c in out.values()):
                 return tuple(out.values())
+        onset = _CHAT_ONSETS.get(word[0].lower()) if self._vietnamese else None
+        if onset is not None and len(word) > 1:
+            for candidate in self._known(onset + word[1:], KEYSTROKE):
+                offer(candidate)
         single = self._single(word)
         if single is not None:
             offer(Candidate((single,), DOUBLED))
@@ -264,7 +270,8 @@ class Speller:
     def _near(self, word: str, real: bool) -> list[Candidate]:
         """Words one slip away.  A real syllable of another spelling counts only inside a phrase."""
         bare = skeleton(word)
-        out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real) for w in self._by_skeleton.get(bare, ())]
+        same = self._by_skeleton.get(bare, ())
+        out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real and not _hoi_nga(word, w)) for w in same]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
         if self._vietnamese and _FOREIGN.search(bare):
@@ -364,6 +371,12 @@ def mark_cost(typed: str, known: str) -> float:
     (base_a, tone_a), (base_b, tone_b) = split_tone(typed), split_tone(known)
     cost = 0.05 if tone_a != tone_b else 0.0
     return cost + (0.05 if base_a != base_b else 0.0)
+
+
+def _hoi_nga(typed: str, known: str) -> bool:
+    """Whether two words differ only in the tones hỏi and ngã."""
+    (base_a, tone_a), (base_b, tone_b) = split_tone(typed.lower()), split_tone(known)
+    return base_a == base_b and {tone_a, tone_b} == _HOI_NGA
 
 
 def slip_cost(typed: str, near: str) -> float:

@@ -52,6 +52,8 @@ class Anchorer:
                 clauses.items[k] = item.as_kind(SIGN)  # "góc sườn hoành không rõ", not "không rõ đường gãy"
                 if self._left(clauses, k) is None:
                     clauses.items[k] = item
+            elif item.kind == SIGN and item.last - item.first > 1:
+                self._cut_to_fit(clauses, k)
         for k, item in enumerate(items):
             if item.kind == SIGN and k not in clauses.consumed:
                 unit = item.unit
@@ -87,6 +89,28 @@ class Anchorer:
             if items[k].kind == SIGN and (self._left(clauses, k) is not None or self._right(clauses, k) is not None):
                 return
             items[k] = item
+
+    def _cut_to_fit(self, clauses: Clauses, k: int) -> None:
+        """Read a sign as its first words where the structure right before it takes those alone.
+
+        "vồng nhẹ" is a phrase of the diaphragm, but "vồng" is said of the aorta too.
+        """
+        item = clauses.items[k]
+        unit = item.unit
+        if unit is None or not unit.beside or unit.alone is not None or item.cost or k == 0:
+            return
+        at = k - 1
+        while at > 0 and clauses.items[at].kind in (SIDE, NEUTRAL) and clauses.segment[at] == clauses.segment[k]:
+            at -= 1
+        if clauses.items[at].kind != STRUCTURE or at in clauses.demoted or clauses.segment[at] != clauses.segment[k]:
+            return
+        if self._sense(clauses, k, at) is not None:
+            return
+        for cut in range(len(unit.words) - 1, 0, -1):
+            shorter = self.lexicon.find(unit.words[:cut])
+            if shorter is not None and shorter.says_finding and self._sense(clauses, k, at, shorter) is not None:
+                clauses.items[k] = item.as_kind(SIGN, shorter)
+                return
 
     # the search for a structure
 
@@ -284,7 +308,10 @@ class Anchorer:
         """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
         j = k - 1
         described = (NEUTRAL, NUMBER, AMOUNT, SIDE, STRUCTURE)
-        while j >= 0 and clauses.items[j].kind in described and clauses.segment[j] == clauses.segment[k]:
+        while j >= 0 and clauses.segment[j] == clauses.segment[k]:
+            joins = clauses.items[j].kind == CONJUNCTION and clauses.items[j + 1].kind == STRUCTURE
+            if clauses.items[j].kind not in described and not joins:  # "khí dưới da cổ và thành ngực tăng"
+                break
             j -= 1
         if j < 0 or clauses.segment[j] != clauses.segment[k]:
             return False
@@ -450,7 +477,7 @@ class Anchorer:
         """Whether nothing is said of a structure after it in its segment."""
         for m in range(j + 1, len(clauses.items)):
             if clauses.segment[m] != clauses.segment[j]:
-                return True
+                return clauses.items[m - 1].key != ":"  # "gãy sườn 6, đòn trái: không"
             if clauses.items[m].kind == SIGN:
                 return False
         return True

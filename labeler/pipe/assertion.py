@@ -87,6 +87,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.section = "description"
         sentence = _Sentence(clauses, out, first, last)
         sentence.read()
+        _answer(clauses, first, last)
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
         then = then or (bool(clauses.timed) and dated(clauses, first, last))
@@ -95,6 +96,23 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
     return out
+
+
+def _answer(clauses: Clauses, first: int, last: int) -> None:
+    """A sentence that only denies answers the question before it: "Tim to? Không." """
+    items = clauses.items
+    if not first or items[first - 1].key != "?":
+        return
+    said = [k for k in range(first, last + 1) if items[k].kind not in _FILLERS and items[k].kind != PUNCT]
+    unit = items[said[0]].unit if len(said) == 1 else None
+    if unit is None or unit.cue is None or unit.cue.assertion != "absent":
+        return
+    for j in range(first - 1, -1, -1):
+        if clauses.sentence[j] != clauses.sentence[first - 1]:
+            return
+        for hit in clauses.hits.get(j, ()):
+            if hit.assertion == "uncertain":
+                hit.assertion, hit.cue = "absent", said[0]
 
 
 def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
@@ -135,7 +153,7 @@ class _Sentence:
                 ended = item.key == ")" if self.override_ends < 0 else self.clauses.segment[k] != self.override_ends
                 if ended and self.override[1] == "excluded" and self.items[k - 1].key == ":":
                     self.override_ends = None  # "Lâm sàng tuyến dưới gửi: ..." opens an indication
-                elif ended:
+                elif ended and not self._lists_devices(k):
                     self.override = None
             if not self.about_film or self.override is not None:
                 self.out.excluded[k] = True
@@ -153,9 +171,35 @@ class _Sentence:
             elif item.kind == UNKNOWN and self.scope is not None:
                 self._unknown(k, self.scope)
         self._close()
+        if any(self.out.excluded[k] and self._hides(k) for k in self.clauses.unattached if self.first <= k <= self.last):
+            self.out.reasons.add("uncertain_repair")
         timed = self.past or self.now or self.clauses.timed
         if timed and settle(self.clauses, self.first, self.last, self.past, self.now):
             self.out.reasons.add("unclear_time")
+
+    def _hides(self, k: int) -> bool:
+        """Whether a sign is set aside only by a word that may be another one: "tung thất rộng" for "trung thất"."""
+        cues = (item for item in self.items[self.first : k] if item.kind == CUE and item.unit is not None)
+        return any(
+            item.cost > 0 and item.last - item.first == 1 and item.unit.cue.assertion in ("historical", "excluded")  # type: ignore[union-attr]
+            for item in cues
+        )
+
+    def _lists_devices(self, k: int) -> bool:
+        """Whether a clause only goes on with a list of things of no region: "trước khi đặt NKQ, CVC"."""
+        assert self.override is not None
+        segment, hits = self.clauses.segment, self.clauses.hits
+        if self.items[k - 1].key != "," or self.override_ends == -1:
+            return False
+        rest = [j for j in range(k, self.last + 1) if segment[j] == segment[k]]
+        if any(self.items[j].kind not in (SIGN, CONJUNCTION, PUNCT) for j in rest):
+            return False
+        said = [hit for j in range(self.override[0], rest[-1] + 1) for hit in hits.get(j, ())]
+        listed = bool(said) and all(hit.sense.finding is not None and hit.sense.region == "other" for hit in said)
+        if listed and len(self._said_in(segment[k] - 1, k)) > 0:
+            self.override_ends = segment[k]
+            return True
+        return False
 
     # cues
 
@@ -200,7 +244,10 @@ class _Sentence:
             self._backward(k, kind)
             return
         if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
-            return  # "không thấy nốt mờ nghi di căn" denies
+            if self.scope.covered or not self._predicate_of(self.scope.item, k):
+                return  # "không thấy nốt mờ nghi di căn" denies
+            self.scope = None
+            self.out.reasons.add("ambiguous_scope")  # "hít nông nên bóng tim có thể to"
         if (
             self.scope is not None
             and self.scope.assertion == "uncertain"
@@ -562,6 +609,11 @@ class _Sentence:
         """An unknown word right after "không thấy": something is not there, whatever it is."""
         if scope.assertion == "absent" and scope.reach == "list" and not scope.covered and not scope.comma:
             self.out.denied.add(k)
+
+    def _predicate_of(self, first: int, k: int) -> bool:
+        """Whether what follows item k is said of a structure that stands between."""
+        hits = self.clauses.hits.get(k + 1, ()) if k < self.last else ()
+        return any(hit.anchor is not None and first < hit.anchor < k for hit in hits)
 
     def _names_structure(self, first: int, last: int) -> bool:
         return any(self.items[j].kind == STRUCTURE for j in range(first + 1, last))

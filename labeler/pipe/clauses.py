@@ -5,6 +5,7 @@ from __future__ import annotations
 from labeler.lexicon import Sense, Structure
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.keywords import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.spelling import SLIP
 
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 # cues with which a sentence turns from the past to now: "nay", "chụp lại"
@@ -148,6 +149,8 @@ class Clauses:
         items = self.items
         unit = items[k].unit
         assert unit is not None
+        if items[k].cost >= SLIP and items[k].last - items[k].first == 1:
+            return False  # "CPR:" is no "CRP:"
         if k + 1 < len(items) and items[k + 1].key == ":":
             return True
         if len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT):

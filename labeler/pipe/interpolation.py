@@ -107,12 +107,13 @@ class Interpolator:
             elif assertion == "present" or assertion == "uncertain":
                 bit = self.bits[sense.region or "other"]
                 present.add((sense.finding, hit.side))
+                doubtful = items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1
+                if doubtful or (items[k].guess and assertion == "present"):
+                    reasons.add("uncertain_repair")
                 if assertion == "uncertain":
                     uncertain |= bit
                     continue
                 definite |= bit
-                if items[k].guess or (items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1):
-                    reasons.add("uncertain_repair")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
                 if (
@@ -123,7 +124,8 @@ class Interpolator:
                 ):
                     reasons.add("unspecified")
             elif assertion == "absent":
-                absent.add((sense.finding, hit.side))
+                if not self._of_others(clauses, k):
+                    absent.add((sense.finding, hit.side))
                 conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
             elif assertion == "not_assessable":
                 reasons.add("not_assessable")
@@ -219,6 +221,11 @@ class Interpolator:
             if j < k and clauses.sentence[j] == clauses.sentence[k]
             for hit in hits
         )
+
+    def _of_others(self, clauses: Clauses, k: int) -> bool:
+        """Whether only further findings are denied: "không thấy nốt nào khác" speaks of one that is there."""
+        following = clauses.items[k + 1].unit if k + 1 < len(clauses.items) else None
+        return following is not None and following.role == "course"
 
     def _called_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> int:
         """Regions that a statement calls normal for the film as a whole: outright, or of everything in the conclusion."""
