@@ -60,7 +60,7 @@ class Entry:
     """What a raw line contributes to labels, and the context it leaves to the next."""
 
     __slots__ = (
-        "definite", "uncertain", "present", "absent", "reasons", "conclusion_normal", "ends_in_past", "key", "in_template",
+        "definite", "uncertain", "present", "absent", "denied", "reasons", "conclusion_normal", "ends_in_past", "key", "in_template",
         "bullet", "after", "loud",
     )  # fmt: skip
     after: Context
@@ -69,6 +69,7 @@ class Entry:
         self.definite = self.uncertain = 0
         self.present: frozenset[Said] = frozenset()
         self.absent: frozenset[Said] = frozenset()
+        self.denied: frozenset[str] = frozenset()  # findings, on whatever side
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = 0  # regions
         self.ends_in_past = self.in_template = self.bullet = False
@@ -92,6 +93,7 @@ class Entry:
                 self.ends_in_past, _, _,
             ) = verdict  # fmt: skip
             self.key = words
+        self.denied = frozenset([finding for finding, _ in self.absent])
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.ends_in_past)
 
 
@@ -271,11 +273,7 @@ class Labeler:
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
                 reasons |= {"conclusion_disagrees"}
             for entry in entries:
-                if (
-                    entry.absent
-                    and any(said[0] in names for said in entry.absent)
-                    and _contradict(present, entry.absent)
-                ):
+                if entry.denied and not names.isdisjoint(entry.denied) and _contradict(present, entry.absent):
                     reasons |= {"contradiction"}
                     break
         if entries[-1].ends_in_past and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
