@@ -36,6 +36,7 @@ MESSAGES = {
     "unsupported_pixels": "no whole numbers of 8 to 16 bits; a radiograph is needed",
     "unknown_photometric": "a photometric interpretation that is neither grey, RGB, YBR_FULL nor a palette; another export is needed",
     "broken_pixels": "header and pixels contradict each other, or the pixels are broken; a whole file is needed",
+    "too_large": "more pixels on a side than a JPG can have; --size makes it smaller",
     "no_decoder": "no decoder for its transfer syntax; pip install 'vnlabel[dicom]' is needed",
     "unknown_transfer_syntax": "a transfer syntax that no decoder knows; another export is needed",
     "unreadable": "cannot be read",

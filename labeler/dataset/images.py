@@ -115,9 +115,12 @@ def write_held(workspace: Workspace, out: Path, step: Callable[[int], None]) -> 
         for found in held:
             step(1)
             key = film_key(workspace, found.sop_uid)
-            film = render((workspace.path / found.path).read_bytes())
-            _save(film, out / f"{key}.jpg", Options())
-            table.write(row([key, found.refused, f"{key}.jpg", ""]))
+            image = f"{key}.jpg"
+            try:
+                _save(_film(workspace.path / found.path), out / image, Options())
+            except FilmError:  # it has gone or changed since
+                image = ""
+            table.write(row([key, found.refused, image, ""]))
         outputs.commit()
     return len(held)
 
@@ -200,14 +203,12 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 def _make(task: Task) -> Made:
     try:
-        film = render(Path(task.source).read_bytes())
-    except OSError:
-        return Made(task, "unreadable", {})
+        film = _film(Path(task.source))
+        if film.held is not None and not task.released:
+            return Made(task, film.held, {})
+        width, height = _save(film, Path(task.target), task.options)
     except FilmError as error:
         return Made(task, error.code, {})
-    if film.held is not None and not task.released:
-        return Made(task, film.held, {})
-    width, height = _save(film, Path(task.target), task.options)
     rows, columns = film.grey.shape
     spacing = None if film.spacing is None else "\\".join(f"{value:g}" for value in film.spacing)
     return Made(task, None, {
@@ -216,8 +217,17 @@ def _make(task: Task) -> Made:
     })  # fmt: skip
 
 
+def _film(file: Path) -> Film:
+    """Raises FilmError."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        raise FilmError("unreadable") from None
+    return render(data)
+
+
 def _save(film: Film, target: Path, options: Options) -> tuple[int, int]:
-    """Write a JPG without any metadata, whole or not at all; its width and height."""
+    """Write a JPG without any metadata, whole or not at all; its width and height.  Raises FilmError."""
     image = resized(film.grey, options.size, film.spacing)
     part = target.with_suffix(".part")
     image.save(part, format="JPEG", quality=options.quality)

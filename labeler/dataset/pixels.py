@@ -7,6 +7,7 @@ C.7.6.3.1.2).  All of it depends on the stored value alone: it is worked out onc
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 RECIPE = 2  # raise it whenever the same file gives other pixels
+UNEVEN = 4.0  # times as far apart are pixels of no film one way as the other: such a spacing is a slip
+MAX_SIDE = 65_500  # pixels of a JPG
 PERCENTILES = (0.5, 99.5)  # where the file says nothing
 
 
@@ -56,12 +59,14 @@ def render(data: bytes) -> Film:
 
 
 def resized(grey: NDArray[np.uint8], size: int | None, spacing: tuple[float, float] | None) -> Image.Image:
-    """The film with square pixels, its longer side at most `size`; never enlarged for the size's sake."""
+    """The film with square pixels, its longer side at most `size`; never enlarged for the size's sake.  Raises FilmError."""
     height, width = float(grey.shape[0]), float(grey.shape[1])
     if spacing is not None and abs(spacing[0] / spacing[1] - 1) > 0.01:
         height *= spacing[0] / spacing[1]
     scale = min(1.0, size / max(height, width)) if size else 1.0
     target = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if max(target) > MAX_SIDE:
+        raise FilmError("too_large")
     image = Image.fromarray(grey)
     return image if target == image.size else image.resize(target, Image.Resampling.BILINEAR)
 
@@ -191,7 +196,7 @@ def _spacing(found: Dataset) -> tuple[tuple[float, float] | None, str | None]:
             rows, columns = map(float, text(found, name).split("\\"))
         except ValueError:
             continue
-        if rows > 0 and columns > 0:
+        if 0 < max(rows, columns) <= UNEVEN * min(rows, columns) < math.inf:
             return (rows, columns), name
     return None, None
 

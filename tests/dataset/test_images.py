@@ -51,6 +51,22 @@ def test_pixels_become_square(here: Path) -> None:
     assert (row["height"], row["width"], row["spacing_source"]) == ("12", "16", "PixelSpacing")
 
 
+@pytest.mark.parametrize("spacing", [["1000", "0.1"], ["0.1", "1000"], ["0", "0.1"], ["1e308", "0.1"]])
+def test_a_spacing_that_no_film_has(here: Path, spacing: list[str]) -> None:
+    """It is left aside for the next attribute; the films beside it go on."""
+    prepared(here, film(ImagerPixelSpacing=spacing, PixelSpacing=[0.1, 0.2]), film(ImagerPixelSpacing=spacing, PatientID="2"))
+    assert answer("images", "work")["made"] == 2
+    found = [(row["height"], row["width"], row["spacing_source"]) for row in listed("work", "images")]
+    assert sorted(found) == [("12", "16", "PixelSpacing"), ("24", "16", "")]
+
+
+def test_more_pixels_than_a_jpg_can_have(here: Path) -> None:
+    """Refused with its reason, unless it is made smaller; the films beside it go on."""
+    prepared(here, film(np.zeros((20_000, 8), np.uint16), PixelSpacing=[0.4, 0.1]), film())
+    assert answer("images", "work", status=2)["refused"] == {"too_large": 1}
+    assert answer("images", "work", "--size", 100)["made"] == 2
+
+
 def broken() -> dict[str, bytes]:
     whole, palette = film(), film()
     palette.NumberOfFrames = 2
@@ -168,3 +184,15 @@ def test_identical_bytes_whatever_the_number_of_processes(here: Path) -> None:
     assert not set(digests().values()) & set(first.values())
     assert answer("images", "work", "--jobs", 1)["made"] == 40
     assert digests() == first
+
+
+def test_a_held_film_that_has_gone(here: Path) -> None:
+    """It stands in held.csv without a picture, and no message names its file."""
+    write(here / "films" / "NGUYEN_VAN_A.dcm", film(BurnedInAnnotation="YES"))
+    done("collect", "work", "films", "--in-place")
+    done("views", "work")
+    done("images", "work")
+    (here / "films" / "NGUYEN_VAN_A.dcm").unlink()
+    assert "NGUYEN" not in done("images", "work", "--held", "held").output
+    with Path("held/held.csv").open(encoding="utf-8", newline="") as file:
+        assert [(row["reason"], row["image"]) for row in csv.DictReader(file)] == [("held_burned_in", "")]
