@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
+from labeler.dataset.match import FILM_VERDICTS
 from labeler.dataset.review import NONE, VERDICTS, Candidate, Desk, candidates_digest
 from labeler.dataset.workspace import Workspace, decisions, film_key, items, labels
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED, Decisions
@@ -112,7 +114,7 @@ class _Reader:
         facts = self._desk.report(item.report)
         if facts is None or facts.text_hash != given[HASH].strip().lower():
             raise _Bad("changed_text", "the report's text has changed since it was reviewed")
-        if verdict in ("match", "image"):
+        if verdict in FILM_VERDICTS:
             return self._of_film(item, verdict, given, films)
         before = self._before(item.report)
         base = {
@@ -122,8 +124,10 @@ class _Reader:
         if verdict == "ok":
             if written:
                 raise _Bad("ok_with_changes", f"the verdict is ok, but {written[0]} is filled in; write labels instead")
-            return [{**base, "after": json.dumps({"labels": self._proposed(given)})}]
-        return [{**base, "after": json.dumps(self._given(line, given, key), ensure_ascii=False)}]
+            said = {**base, "after": json.dumps({"labels": self._proposed(given)})}
+        else:
+            said = {**base, "after": json.dumps(self._given(line, given, key), ensure_ascii=False)}
+        return [*self._taken_back(item, films, facts, fresh=not _known(self._db, said)), said]
 
     def _films(self, item: Row[Any], given: dict[str, str]) -> list[str]:
         """The films that a row is about: those of the item whose keys stand in `image_key`."""
@@ -153,13 +157,7 @@ class _Reader:
                 raise _Bad("changed_text", "the reports to choose from have changed since the sheet was made")
         out = []
         for film in films:
-            before = self._db.execute(
-                text("SELECT report FROM pairs WHERE sop_uid = :film ORDER BY report"), {"film": film}
-            ).scalars()
-            base = {
-                "item": item.key, "verdict": verdict, "sop_uid": film, "report": item.report, "text_hash": None,
-                "before": json.dumps({"reports": list(before)}),
-            }  # fmt: skip
+            base = self._on_film(item, verdict, film)
             if verdict == "image":
                 out.append({**base, "after": json.dumps({"excluded": True})})
                 continue
@@ -172,6 +170,31 @@ class _Reader:
             target = self._report_of_patient(film, chosen)
             out.append({**base, "text_hash": target.text_hash, "after": json.dumps({"report": target.report})})
         return out
+
+    def _on_film(self, item: Row[Any], verdict: str, film: str) -> dict[str, Any]:
+        before = self._db.execute(
+            text("SELECT report FROM pairs WHERE sop_uid = :film ORDER BY report"), {"film": film}
+        ).scalars()
+        return {
+            "item": item.key, "verdict": verdict, "sop_uid": film, "report": item.report, "text_hash": None,
+            "before": json.dumps({"reports": list(before)}),
+        }  # fmt: skip
+
+    def _taken_back(
+        self, item: Row[Any], films: list[str], facts: Candidate, *, fresh: bool
+    ) -> Iterator[dict[str, Any]]:
+        """Whoever vouches for a report with its films gives them back to it, whatever was said of them before.
+
+        A row that is only read once more (not `fresh`) does not undo what another item said of a film since.
+        """
+        after = json.dumps({"report": item.report})
+        for film in films:
+            of_film = (decisions.c.sop_uid == film) & decisions.c.verdict.in_(FILM_VERDICTS)
+            last = self._db.execute(decisions.select().where(of_film).order_by(decisions.c.id.desc()).limit(1)).first()
+            if last is None or (last.after, last.text_hash) == (after, facts.text_hash):
+                continue
+            if fresh or last.item == item.key:
+                yield {**self._on_film(item, "match", film), "text_hash": facts.text_hash, "after": after}
 
     def _report_of_patient(self, film: str, key: str) -> Candidate:
         for report in self._desk.of_patient(film):
@@ -213,7 +236,9 @@ class _Reader:
             after["labels"] = given_labels = {**seen, **decision.labels}
             positive = [name for name, value in given_labels.items() if value and name != "abnormal"]
             if given_labels.get("abnormal") == 0 and positive:
-                raise _Bad("bad_label", f"abnormal is 0 although {positive[0]} is 1; write 0 there too, or leave it empty")
+                raise _Bad(
+                    "bad_label", f"abnormal is 0 although {positive[0]} is 1; write 0 there too, or leave it empty"
+                )
         if decision.corrected is not None:
             after["corrected_text"] = decision.corrected
         return after

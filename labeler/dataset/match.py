@@ -26,6 +26,7 @@ PA_THRESHOLD = 0.5
 WRITTEN = 20_000  # rows written at once
 
 MATCHED, REVIEW = "matched", "review"
+FILM_VERDICTS = ("match", "image")  # of persons; others are on reports
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ def decided_films(db: Connection) -> tuple[dict[str, Decided], dict[int, str]]:
     """(what persons said of films, by SOP UID; decisions not applied, by their number, with the reason)."""
     out: dict[str, Decided] = {}
     stale: dict[int, str] = {}
-    query = decisions.select().where(decisions.c.verdict.in_(("match", "image"))).order_by(decisions.c.id)
+    query = decisions.select().where(decisions.c.verdict.in_(FILM_VERDICTS)).order_by(decisions.c.id)
     rows = db.execute(query).all()
     for row in rows:
         after = json.loads(row.after)
@@ -181,7 +182,7 @@ def decided_films(db: Connection) -> tuple[dict[str, Decided], dict[int, str]]:
 
 def decisions_wait(db: Connection) -> bool:
     """Whether persons have said something of films that the last match does not know."""
-    newest = db.execute(select(func.max(decisions.c.id)).where(decisions.c.verdict.in_(("match", "image")))).scalar()
+    newest = db.execute(select(func.max(decisions.c.id)).where(decisions.c.verdict.in_(FILM_VERDICTS))).scalar()
     return bool((newest or 0) > get(db, "matched_through", 0))
 
 

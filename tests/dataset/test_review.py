@@ -172,6 +172,36 @@ def test_an_image_is_excluded_alone(work: Path) -> None:
     assert give_back(rows)["known"] == 1
 
 
+@pytest.mark.parametrize("verdict", ["image", "match"])
+@pytest.mark.parametrize("back", ["ok", "labels"])
+def test_what_was_said_of_films_is_taken_back(work: Path, verdict: str, back: str) -> None:
+    """The last verdict counts; the same file once more changes nothing, and what another item said since stays."""
+    rows = ask()
+    both = of(rows, "labels", "Gãy")
+    key, films = both["image_key"].split()[1], both["image_key"]
+    both.update(verdict=verdict, match="none", image_key=key)
+    give_back(rows)
+    assert paired() == {"film5"}
+    both.update(verdict=back, match="", pleura="1" if back == "labels" else "", image_key=films)
+    assert give_back(rows)["applied"] == 1
+    assert paired() == {"film5", "film5b"}
+    assert labels()["film5"] == ("11001" if back == "labels" else "10001", "reviewed", "person")
+    assert give_back(rows)["known"] == 1
+    done("quality", "work", "--share", "1")
+    sample = next(row for row in ask() if row["image_key"] == key)
+    give_back([{**sample, "verdict": "image"}])
+    assert give_back(rows)["known"] == 1
+    assert paired() == {"film5"}
+    give_back([{**sample, "verdict": "ok"}])
+    assert paired() == {"film5", "film5b"}
+    assert answer("quality", "work")["rounds"][0]["errors"] == 0
+
+
+def paired() -> set[str]:
+    """The films of the report that has two."""
+    return {row["sop_uid"] for row in listed("work", "pairs") if row["session_id"] == "S5"}
+
+
 def test_the_same_file_twice_adds_nothing(work: Path) -> None:
     rows = ask()
     of(rows, "labels", ODD).update(verdict="labels", pleura="1")
