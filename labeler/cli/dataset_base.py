@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -53,6 +54,14 @@ def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[W
 
     with errors_in_a_line(path), open_workspace(path, create=create, write=write) as workspace:
         yield workspace
+
+
+def user(did: str) -> str:
+    """The name of whoever runs this, who `did` something that is kept under a name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # nobody that the system knows, as in a container
+        raise click.UsageError(f"who {did}? say --who NAME", click.get_current_context()) from None
 
 
 def stepper(meter: Meter, progress: Progress) -> Callable[[int], None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 from collections import Counter
 from datetime import date, datetime
@@ -13,7 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from labeler.cli.base import Failure
-from labeler.cli.dataset_base import answer, json_option, listing, opened, reasons_of, stepper, workspace_argument
+from labeler.cli.dataset_base import (
+    answer,
+    json_option,
+    listing,
+    opened,
+    reasons_of,
+    stepper,
+    user,
+    workspace_argument,
+)
 from labeler.cli.progress import Meter, Progress
 
 if TYPE_CHECKING:
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from labeler.dataset.workspace import Workspace
 
 RADIOGRAPHS = ("CR", "DX")
+SMALLEST = 16  # pixels of an image
 DAY = click.DateTime(["%Y-%m-%d"])
 FILE = click.Path(exists=True, dir_okay=False)
 
@@ -217,8 +226,10 @@ def views(
 
 @click.command()
 @workspace_argument
-@click.option("--size", type=click.IntRange(16, 16_384), metavar="N", help="Longer side at most so many pixels. [default: as it is]")
-@click.option("--quality", type=click.IntRange(1, 100), default=95, show_default=True, metavar="Q", help="Of the JPG.")
+@click.option(
+    "--size", type=click.IntRange(0, 16_384), metavar="N", help="Longer side at most so many pixels, 0: as it is. [default: 0]"
+)
+@click.option("--quality", type=click.IntRange(1, 100), metavar="Q", help="Of the JPG. [default: 95]")
 @click.option("--all", "every_view", is_flag=True, help="Also films that are not PA.")
 @click.option("--held", metavar="DIR", help="Write the held films and held.csv, to look at and mark.")
 @click.option("--release", "back", metavar="FILE.csv", help="Let pass what is marked in a held.csv.")
@@ -227,14 +238,15 @@ def views(
 @refused_option
 @json_option
 def images(
-    workspace: str, size: int | None, quality: int, every_view: bool, held: str | None, back: str | None,
+    workspace: str, size: int | None, quality: int | None, every_view: bool, held: str | None, back: str | None,
     who: str | None, jobs: int | None, allow_refused: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Make JPG images of the PA films, as radiologists see them.
 
     Modality LUT, then VOI LUT or window, inverted where the film is MONOCHROME1. Films with names burned in,
     secondary captures and raw detector images are held back: --held DIR shows them to a person, --release takes back
-    which may pass. Names and metadata of the images say nothing of the patient.
+    which may pass. Names and metadata of the images say nothing of the patient. Size and quality are remembered from
+    run to run.
 
     \b
     Examples:
@@ -244,9 +256,11 @@ def images(
     """
     from labeler.dataset.dicom import needs
 
+    if size and size < SMALLEST:
+        raise click.UsageError(f"--size: {SMALLEST} pixels or more, or 0: as it is", click.get_current_context())
     with opened(workspace) as ws:
         needs("dicom", "pydicom", "numpy", "PIL")
-        from labeler.dataset.images import Options, make_images, release, write_held
+        from labeler.dataset.images import make_images, options_in_use, release, write_held
 
         if held is not None:
             try:
@@ -255,11 +269,11 @@ def images(
                 raise Failure(f"{error.filename or held}: {error.strerror or error}") from None
             answer(as_json, {"held": number, "out": held}, [f"{number} held films in {held}"])
             return 0
-        released: Counter[str] = release(ws, back, who or getpass.getuser()) if back is not None else Counter()
-        meter = Meter()
+        released: Counter[str] = release(ws, back, who or user("let them pass")) if back is not None else Counter()
+        options, meter = options_in_use(ws, size, quality), Meter()
         with Progress(meter, "rendering") as progress:
             account = make_images(
-                ws, Options(size, quality), every_view=every_view, jobs=jobs, tell=progress.say, step=stepper(meter, progress)
+                ws, options, every_view=every_view, jobs=jobs, tell=progress.say, step=stepper(meter, progress)
             )
     found: dict[str, Any] = {
         "made": account.counts["made"], "kept": account.counts["kept"], "held": dict(sorted(account.held.items())),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from labeler.cli.dataset_base import (
     json_option,
     listing,
     opened,
+    user,
     workspace_argument,
 )
 
@@ -58,14 +58,7 @@ def review(
         labeler = load_labeler(rules)
         if out is not None:
             return _review_out(ws, labeler, out, kinds, limit, as_json)
-        return _review_in(ws, labeler, str(back), who or _user(), allow_refused, as_json)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        raise click.UsageError("who decided? say --who NAME", click.get_current_context()) from None
+        return _review_in(ws, labeler, str(back), who or user("decided"), allow_refused, as_json)
 
 
 def _review_out(ws: Workspace, labeler: Any, out: str, kinds: tuple[str, ...], limit: int | None, as_json: bool) -> int:

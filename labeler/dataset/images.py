@@ -26,7 +26,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from labeler.dataset.dicom import FilmError
 from labeler.dataset.pixels import RECIPE, Film, render, resized
 from labeler.dataset.views import THRESHOLD
-from labeler.dataset.workspace import Workspace, film_key, get, releases, renderings, studies
+from labeler.dataset.workspace import Workspace, film_key, get, put, releases, renderings, studies
 from labeler.io.sources import BadInput
 from labeler.io.writers import Outputs, row
 
@@ -49,6 +49,15 @@ class Options:
     def text(self) -> str:
         """As it is kept."""
         return json.dumps({"size": self.size, "quality": self.quality, "recipe": self.recipe}, sort_keys=True)
+
+
+def options_in_use(workspace: Workspace, size: int | None, quality: int | None) -> Options:
+    """The options of the last run, but for those that are given (`size` 0: as the film is); they are remembered."""
+    with workspace.engine.begin() as db:
+        kept = Options(**get(db, "images", {}))
+        options = Options(kept.size if size is None else size or None, kept.quality if quality is None else quality)
+        put(db, "images", {"size": options.size, "quality": options.quality})
+    return options
 
 
 class Task(NamedTuple):
@@ -130,10 +139,11 @@ def release(workspace: Workspace, file: str, who: str) -> Counter[str]:
     counts: Counter[str] = Counter()
     try:
         with Path(file).open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines))
+            table = csv.DictReader(lines)
+            rows = list(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{file}: cannot be read: {getattr(error, 'strerror', None) or 'not a CSV file in UTF-8'}") from None
-    if not rows or not {"image_key", "release"} <= set(rows[0]):
+    if not {"image_key", "release"} <= set(table.fieldnames or ()):
         raise BadInput(f"{file}:1:1: no columns image_key and release; a held.csv of `images --held` is needed")
     with workspace.engine.begin() as db:
         by_key = {film_key(workspace, found.sop_uid): found.sop_uid for found in db.execute(_held())}

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from labeler.dataset.collect import FOLDER, Store, Wanted, collect_files
 from labeler.dataset.export import export
 from labeler.dataset.his import find_files, read_reports
-from labeler.dataset.images import Options, make_images
+from labeler.dataset.images import make_images, options_in_use
 from labeler.dataset.labels import label_all
 from labeler.dataset.mapping import load_mappings
 from labeler.dataset.match import PatientIds, match_all
@@ -89,9 +89,10 @@ def run(hospital: Hospital, folder: Path, labeler: Labeler, tell: Callable[[str]
 
         stage("collect", collect)
         stage("views", lambda: view_all(workspace, Attributes(), None, only_unknown=False, step=ignore))
+        options = options_in_use(workspace, SIZE, 90)
         stage(
             "images",
-            lambda: make_images(workspace, Options(SIZE, 90), every_view=False, jobs=None, tell=ignore, step=ignore),
+            lambda: make_images(workspace, options, every_view=False, jobs=None, tell=ignore, step=ignore),
         )
         stage("match", lambda: match_all(workspace, PatientIds(), ignore))
         stage("labels", lambda: label_all(workspace, labeler, ignore))

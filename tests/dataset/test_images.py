@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import pwd
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from labeler.dataset.images import Options
 from labeler.dataset.pixels import RECIPE, render
 from tests.dataset.films import compressed, encoded, film, values, write
 from tests.dataset.hospital import answer, done, listed
@@ -182,8 +184,34 @@ def test_identical_bytes_whatever_the_number_of_processes(here: Path) -> None:
     assert answer("images", "work", "--jobs", 1)["kept"] == 40
     assert answer("images", "work", "--jobs", 1, "--size", 20)["made"] == 40
     assert not set(digests().values()) & set(first.values())
-    assert answer("images", "work", "--jobs", 1)["made"] == 40
+    assert answer("images", "work", "--jobs", 1, "--size", 0)["made"] == 40
     assert digests() == first
+
+
+def test_size_and_quality_are_remembered(here: Path) -> None:
+    """What is made later is as what was made before; a held.csv without a film is no mistake."""
+    prepared(here, film(), film(PatientID="2"))
+    assert answer("images", "work", "--size", 16, "--quality", 50)["made"] == 2
+    done("images", "work", "--held", "held")
+    found = answer("images", "work", "--release", "held/held.csv", "--who", "Dr. Lan")
+    assert (found["made"], found["kept"], found["released"]) == (0, 2, {})
+    assert answer("images", "work", "--quality", 60)["made"] == 2
+    assert {row["options"] for row in listed("work", "images")} == {Options(16, 60).text()}
+    Path("other.csv").write_text("image,release\n")
+    assert "no columns" in done("images", "work", "--release", "other.csv", "--who", "Dr. Lan", status=2).stderr
+
+
+def test_a_name_is_asked_for_where_the_system_has_none(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared(here, film())
+    done("images", "work", "--held", "held")
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert "--who NAME" in done("images", "work", "--release", "held/held.csv", status=2).stderr
 
 
 def test_a_held_film_that_has_gone(here: Path) -> None:
