@@ -101,8 +101,10 @@ def _funnel(found: dict[str, Any]) -> list[str]:
         f"frontal reports     {his['reports']:>9,}   refused {his['refused']:,}; left out: {his['lateral_reports']:,} lateral, "
         f"{his['other_services']:,} of other services, {his['repeated_reports']:,} repeated",
         *reasons_of("refused", his["refused_by"]), *reasons_of("mended", his["mended_files"]),
+        *([f"from the PACS       {pacs['came']:>9,}   of {pacs['expected']:,} that it promised"] if pacs["expected"] else []),
+        *reasons_of("did not come", pacs["missing_by"]),
         f"DICOM images        {pacs['images']:>9,}   of {pacs['studies']:,} studies; refused {pacs['refused']:,}",
-        *reasons_of("refused", pacs["refused_by"]),
+        *reasons_of("refused", pacs["refused_by"]), *reasons_of("set aside", pacs["set_aside_by"]),
         f"PA films            {pacs['pa']:>9,}   not PA {pacs['not_pa']:,}, unknown {pacs['view_unknown']:,}",
         f"matched             {pairs['matched']:>9,}   to review {pairs['review']:,}, unmatched {pairs['unmatched_films']:,}; "
         f"reports without a film {pairs['unmatched_reports']:,}",

@@ -45,7 +45,12 @@ def _his(db: Connection) -> dict[str, Any]:
 def _pacs(db: Connection) -> dict[str, Any]:
     threshold = float(get(db, "view_threshold", PA_THRESHOLD))
     usable = "FROM studies WHERE refused IS NULL"
+    missing = "FROM objects WHERE state <> 'done'"
     return {
+        "expected": _one(db, "SELECT sum(expected) FROM asked"), "came": _one(db, "SELECT sum(came) FROM asked"),
+        "missing": _one(db, f"SELECT count(*) {missing}"),
+        "missing_by": _counts(db, f"SELECT coalesce(error, 'not_fetched_yet') {missing}"),
+        "set_aside": _one(db, "SELECT count(*) FROM asides"), "set_aside_by": _counts(db, "SELECT code FROM asides"),
         "images": _one(db, "SELECT count(*) FROM studies"),
         "studies": _one(db, "SELECT count(DISTINCT study_uid) FROM studies"),
         "refused": _one(db, "SELECT count(*) FROM studies WHERE refused IS NOT NULL"),
@@ -53,7 +58,7 @@ def _pacs(db: Connection) -> dict[str, Any]:
         "pa": _one(db, f"SELECT count(*) {usable} AND view_probability > {threshold!r}"),
         "not_pa": _one(db, f"SELECT count(*) {usable} AND view_probability <= {threshold!r}"),
         "view_unknown": _one(db, f"SELECT count(*) {usable} AND view_probability IS NULL"),
-    }
+    }  # fmt: skip
 
 
 def _match(db: Connection) -> dict[str, Any]:

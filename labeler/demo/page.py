@@ -78,9 +78,8 @@ def _reasons(counts: dict[str, int]) -> tuple[tuple[int, str], ...]:
 
 def _funnel(db: Connection, hospital: Hospital, outcome: Outcome, found: dict[str, Any]) -> Iterable[Step]:
     pacs, pairs = found["pacs"], found["match"]
-    asides = _counts(db, "SELECT code, count(*) FROM asides GROUP BY 1")
-    yield Step("files of films in the archive", len(hospital.films) + asides.get("other_bytes", 0))
-    yield Step("collected, each once", pacs["images"], _reasons(asides))
+    yield Step("files of films in the archive", len(hospital.films) + pacs["set_aside_by"].get("other_bytes", 0))
+    yield Step("collected, each once", pacs["images"], _reasons(pacs["set_aside_by"]))
     views = _counts(
         db,
         """SELECT CASE WHEN view_probability IS NOT NULL THEN 'lateral, bedside or another part of the body'

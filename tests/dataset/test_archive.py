@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import ssl
@@ -153,9 +154,12 @@ def test_one_bad_object_does_not_stop_the_others(here: Path, monkeypatch: pytest
     assert (account.counts["taken"], account.counts["failed"], account.short) == (3, 1, ["20201105"])
     assert {row["state"]: row["reason"] for row in listed("work", "collected") if row["state"] == "failed"} == {"failed": "no_answer"}
     assert "3 of 4 images came" in said[-1] and uids[1] not in "".join(said)
+    assert re.search(r"from the PACS +3   of 4 that it promised\n  did not come: 1 no_answer\n", done("status", "work").stdout)
     shelf.bad = ""
     account = collect()
     assert (account.counts["taken"], account.counts["known"], account.short) == (1, 3, [])
+    found = answer("status", "work")["pacs"]
+    assert (found["came"], found["expected"], found["missing_by"]) == (4, 4, {})
     late = film(StudyInstanceUID="1.2")
     films[late.SOPInstanceUID] = encoded(late)
     monkeypatch.setattr(shelf, "fetch", lambda instance: setattr(shelf, "dead", True) or shelf.instances("", ()))

@@ -117,6 +117,7 @@ def test_broken_files(here: Path, data: bytes, code: str | None) -> None:
     if code is not None:
         assert result.stderr.count("\n") == 1 and result.stderr.startswith("films/[")
         assert [row["reason"] for row in listed("work", "refused")] == [code]
+        assert f"set aside: 1 {code}" in done("status", "work").stdout
         done("collect", "work", "films", "--allow-refused")
     assert len(listed("work", "studies")) == 1 + (code is None)
 
