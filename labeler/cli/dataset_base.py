@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -54,6 +55,16 @@ def opened(path: str, *, create: bool = False, write: bool = True) -> Iterator[W
 
     with errors_in_a_line(path), open_workspace(path, create=create, write=write) as workspace:
         yield workspace
+
+
+@contextmanager
+def for_its_owner_alone() -> Iterator[None]:
+    """Files and folders made here, which tell of patients, are readable by nobody else."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def user(did: str) -> str:

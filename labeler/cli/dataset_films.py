@@ -14,6 +14,7 @@ import click
 from labeler.cli.base import Failure
 from labeler.cli.dataset_base import (
     answer,
+    for_its_owner_alone,
     json_option,
     listing,
     opened,
@@ -264,7 +265,8 @@ def images(
 
         if held is not None:
             try:
-                number = write_held(ws, Path(held), lambda more: None)
+                with for_its_owner_alone():
+                    number = write_held(ws, Path(held), lambda more: None)
             except OSError as error:
                 raise Failure(f"{error.filename or held}: {error.strerror or error}") from None
             answer(as_json, {"held": number, "out": held}, [f"{number} held films in {held}"])

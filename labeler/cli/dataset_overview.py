@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from labeler.cli.dataset_base import (
     answer,
+    for_its_owner_alone,
     json_option,
     listing,
     opened,
@@ -73,7 +71,7 @@ def list_(workspace: str, what: str, output: str) -> int:
     from labeler.dataset.overview import rows_of
     from labeler.io.writers import Outputs, row
 
-    with _for_its_owner_alone(), opened(workspace, write=False) as ws, Outputs() as outputs:
+    with for_its_owner_alone(), opened(workspace, write=False) as ws, Outputs() as outputs:
         header, rows = rows_of(ws, what)
         out = outputs.file(output)
         out.write(row(header))
@@ -81,16 +79,6 @@ def list_(workspace: str, what: str, output: str) -> int:
             out.write(row(cells))
         outputs.commit()
     return 0
-
-
-@contextmanager
-def _for_its_owner_alone() -> Iterator[None]:
-    """Files made here are readable by nobody else."""
-    before = os.umask(0o077)
-    try:
-        yield
-    finally:
-        os.umask(before)
 
 
 def _funnel(found: dict[str, Any]) -> list[str]:

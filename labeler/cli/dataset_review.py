@@ -10,6 +10,7 @@ import click
 from labeler.cli.base import Failure, load_labeler, rules_option, say, table
 from labeler.cli.dataset_base import (
     answer,
+    for_its_owner_alone,
     json_option,
     listing,
     opened,
@@ -65,7 +66,8 @@ def _review_out(ws: Workspace, labeler: Any, out: str, kinds: tuple[str, ...], l
     from labeler.dataset.review import KINDS, write_review
 
     try:
-        counts = write_review(ws, labeler, Path(out), [k for k in KINDS if not kinds or k in kinds], limit)
+        with for_its_owner_alone():
+            counts = write_review(ws, labeler, Path(out), [k for k in KINDS if not kinds or k in kinds], limit)
     except OSError as error:
         raise Failure(f"{out}: {error.strerror or error}") from None
     left = counts.pop("left", 0)

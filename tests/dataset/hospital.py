@@ -111,3 +111,8 @@ def stamp(time: datetime) -> str:
 def hours(n: float) -> timedelta:
     """So many hours."""
     return timedelta(hours=n)
+
+
+def private(folder: str) -> bool:
+    """Whether a folder and all that is in it can be read by its owner alone."""
+    return all(path.stat().st_mode & 0o077 == 0 for path in (Path(folder), *Path(folder).rglob("*")))

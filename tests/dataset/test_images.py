@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from labeler.dataset.images import Options
 from labeler.dataset.pixels import RECIPE, render
 from tests.dataset.films import compressed, encoded, film, values, write
-from tests.dataset.hospital import answer, done, listed
+from tests.dataset.hospital import answer, done, listed, private
 
 
 def prepared(here: Path, *films: Dataset) -> None:
@@ -153,6 +153,7 @@ def test_held_for_a_person(here: Path) -> None:
     )
     assert len(list((here / "work" / "images").rglob("*.jpg"))) == 1
     done("images", "work", "--held", "held")
+    assert private("held")
     with Path("held/held.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

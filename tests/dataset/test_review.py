@@ -25,6 +25,7 @@ from tests.dataset.hospital import (
     hours,
     listed,
     paper,
+    private,
     stamp,
 )  # fmt: skip
 
@@ -93,6 +94,7 @@ def labels() -> dict[str, tuple[str, str, str]]:
 
 def test_what_is_asked(work: Path) -> None:
     rows = ask()
+    assert private("sheets")
     assert [row["kind"] for row in rows] == ["match", "labels", "labels"]
     match, odd = rows[0], of(rows, "labels", ODD)
     assert NORMAL in match["candidates"] and EFFUSION in match["candidates"]
