@@ -22,6 +22,7 @@ LOST_MARKS = 0.05  # typed without any mark
 WRONG_MARKS = 0.15  # some mark is wrong or missing
 KEYSTROKE = 0.05  # Telex or VNI left in
 DOUBLED = 0.1  # the same letter twice
+HOI_NGA = 0.1  # the tones that the South does not part ("đẫy" for "đẩy")
 JOINED = 0.05  # syllables run together
 SOUND = 0.23  # written as it sounds (s/x, tr/ch, final n/ng)
 SLIP = 0.25  # one letter doubled, swapped, or hit beside
@@ -54,7 +55,7 @@ _SAME_SOUND = (
 )
 _SAME_END = (("n", "ng"), ("n", "nh"), ("t", "c"), ("t", "ch"), ("c", "ch"), ("ng", "nh"), ("p", "t"), ("p", "c"))
 _CHAT_ONSETS = {"f": "ph", "w": "qu", "z": "d"}  # as in short messages: "fổi", "wa"
-_HOI_NGA = {"\u0309", "\u0303"}  # tones that the South does not part
+_HOI_AND_NGA = {"\u0309", "\u0303"}
 _NEIGHBOURS = {
     a: set(b)
     for a, b in {
@@ -271,7 +272,10 @@ class Speller:
         """Words one slip away.  A real syllable of another spelling counts only inside a phrase."""
         bare = skeleton(word)
         same = self._by_skeleton.get(bare, ())
-        out = [Candidate((w,), WRONG_MARKS + mark_cost(word, w), real and not _hoi_nga(word, w)) for w in same]
+        out = [
+            Candidate((w,), HOI_NGA) if _hoi_nga(word, w) else Candidate((w,), WRONG_MARKS + mark_cost(word, w), real)
+            for w in same
+        ]
         if len(bare) < 3:
             return out if len(bare) == 2 else []
         if self._vietnamese and _FOREIGN.search(bare):
@@ -376,7 +380,7 @@ def mark_cost(typed: str, known: str) -> float:
 def _hoi_nga(typed: str, known: str) -> bool:
     """Whether two words differ only in the tones hỏi and ngã."""
     (base_a, tone_a), (base_b, tone_b) = split_tone(typed.lower()), split_tone(known)
-    return base_a == base_b and {tone_a, tone_b} == _HOI_NGA
+    return base_a == base_b and {tone_a, tone_b} == _HOI_AND_NGA
 
 
 def slip_cost(typed: str, near: str) -> float:

@@ -531,13 +531,23 @@ class _Sentence:
             return True
         if hit.anchor is not None and hit.anchor > hit.item:
             return False
-        if hit.anchor != first.anchor:
+        if hit.anchor != first.anchor or self._gone_after(hit.item):
             return False
         if scope.comma and not scope.conjunction:
             if hit.side in ("left", "right") and self._own(hit, scope.covered[-1]):
                 return False
             self.out.reasons.add("ambiguous_scope")
         return True
+
+    def _gone_after(self, k: int) -> bool:
+        """Whether a finding is denied by words after it: "không tổn thương mới, đám mờ cũ đã tan"."""
+        for j in range(k + 1, self.last + 1):
+            if self.clauses.segment[j] != self.clauses.segment[k]:
+                return False
+            cue = self.items[j].unit.cue if self.items[j].unit is not None else None  # type: ignore[union-attr]
+            if cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around"):
+                return True
+        return False
 
     def _structure(self, k: int) -> None:
         """A structure with a predicate of its own ends a list before it."""

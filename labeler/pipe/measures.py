@@ -39,6 +39,9 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
             above = False
         else:
             above = value > unit.above
+        if value > 1:
+            above = None  # "CI 2,4": no ratio of heart and chest
+            break
         clauses.consumed.update(range(k + 1, j + 1))
         break
     if above is None:
