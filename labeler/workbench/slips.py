@@ -20,7 +20,7 @@ from labeler.workbench.residue import Residue, Slip, Times
 
 BORNE_OUT = 0.5  # share of its occurrences in which the words beside a slip must speak for the reading
 RARER = 0.5  # a misspelling is at most this share as frequent as the word itself
-MANY = 3  # times that a pair of words must have been met to speak for a reading
+MET_OFTEN = 3  # times that a pair of words must have been met to speak for a reading
 
 
 @dataclass(slots=True)
@@ -103,5 +103,5 @@ class _Context:
         """Whether the words beside a slip stand beside that word elsewhere: all of them if it could be another word."""
         beside = [(slip.before, meant[0])] if slip.before is not None else []
         beside += [(meant[-1], slip.after)] if slip.after is not None else []
-        known = [self.pairs[pair] >= MANY or pair in self.lexicon.follows for pair in beside]
+        known = [self.pairs[pair] >= MET_OFTEN or pair in self.lexicon.follows for pair in beside]
         return bool(known) and (all(known) if real else any(known))

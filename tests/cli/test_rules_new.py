@@ -94,7 +94,13 @@ def test_what_it_refuses(here: Path, args: list[str], message: str) -> None:
     assert (here / "full" / "ruleset.yaml").read_text() == "name: full\n"
 
 
-def test_an_empty_folder_is_filled(here: Path) -> None:
+@pytest.mark.parametrize("named", ["mine", "."])
+def test_an_empty_folder_is_filled(here: Path, monkeypatch: pytest.MonkeyPatch, named: str) -> None:
     (here / "mine").mkdir()
-    ok("rules", "new", "mine", "--standalone")
+    if named == ".":
+        monkeypatch.chdir("mine")
+    ok("rules", "new", named, "--standalone")
     assert (here / "mine" / "ruleset.yaml").stat().st_mode & 0o044
+    assert " 0 failed" in ok("rules", "test", "--rules", named)
+    assert [p.name for p in here.iterdir()] == ["mine"]
+    assert {p.suffix for p in (here / "mine").iterdir()} == {".yaml", ".json"}

@@ -77,7 +77,7 @@ def measure(
     *,
     by: Sequence[str] = (),
     threshold: float = 0.5,
-    n: int = 2000,
+    n: int = 3000,
     seed: int = 0,
 ) -> tuple[list[Group], list[Problem]]:
     """All films, and the films of each value of the columns `by`; 95 % intervals, drawn by patient where known."""

@@ -89,15 +89,24 @@ def _commented(text: str) -> str:
 
 
 def _write(files: dict[str, str], target: Path) -> None:
-    """The whole folder or none of it."""
-    half = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".tmp", dir=target.absolute().parent))
+    """The whole folder or none of it; one that is there is filled, for it may be where somebody stands."""
+    there = target.is_dir()
+    where = target if there else target.absolute().parent
+    half = Path(tempfile.mkdtemp(prefix=f".{target.name[:80]}.", suffix=".tmp", dir=where))
     try:
         for name, text in files.items():
             (half / name).write_text(text, encoding="utf-8", newline="\n")
-        mask = os.umask(0)
-        os.umask(mask)
-        half.chmod(0o777 & ~mask)
-        half.replace(target)
+        if there:
+            for name in files:
+                (half / name).replace(target / name)
+            half.rmdir()
+        else:
+            mask = os.umask(0)
+            os.umask(mask)
+            half.chmod(0o777 & ~mask)
+            half.replace(target)
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
+        for name in files if there else ():
+            (target / name).unlink(missing_ok=True)
         raise
