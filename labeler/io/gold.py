@@ -107,14 +107,15 @@ def read_gold(paths: tuple[str, ...], classes: tuple[str, ...]) -> Gold:
     first: dict[str, str] = {}
     files = gold_files(paths)
     for file, apart in files:
+        name = shown(file)
         for line, row in _rows(file, classes):
-            found = row if isinstance(row, Refused) else _report(file, line, apart, row, classes)
+            found = row if isinstance(row, Refused) else _report(name, line, apart, row, classes)
             if isinstance(found, Refused):
                 refused.append(found)
             elif found.report_id in first:
                 held = first[found.report_id]
                 message = f"report_id {found.report_id!r} stands at {held} already; ids are unique over all files"
-                refused.append(Refused(shown(file), line, "repeated_id", message))
+                refused.append(Refused(name, line, "repeated_id", message))
             else:
                 first[found.report_id] = found.where
                 reports.append(found)
@@ -159,16 +160,16 @@ def _label(value: str) -> int | str:
     return int(value) if value in ("0", "1") else value
 
 
-def _report(file: Path, line: int, apart: bool, row: dict[str, Any], classes: tuple[str, ...]) -> GoldReport | Refused:
+def _report(file: str, line: int, apart: bool, row: dict[str, Any], classes: tuple[str, ...]) -> GoldReport | Refused:
     def refuse(message: str) -> Refused:
-        return Refused(shown(file), line, "bad_gold", message)
+        return Refused(file, line, "bad_gold", message)
 
     for name in ("report_id", "description", "labels"):
         if name not in row:
             return refuse(f"no key {name!r}{nearest(name, row)}")
     data = {name: value for name, value in row.items() if value is not None and name in GoldReport.model_fields}
     try:
-        report = GoldReport.model_validate({**data, "file": shown(file), "line": line, "apart": apart})
+        report = GoldReport.model_validate({**data, "file": file, "line": line, "apart": apart})
     except ValidationError as error:
         detail = error.errors()[0]
         field = ".".join(map(str, detail["loc"]))
