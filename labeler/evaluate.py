@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.io.gold import GoldReport
-from labeler.report import AUTO, REVIEW
+from labeler.report import ASSERTED, AUTO, REVIEW
 
 if TYPE_CHECKING:
     from labeler.labeler import LabeledReport, Labeler
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 REPLICATES = 3000
 LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval
 CHANGES = ("mended", "broken", "to_review", "to_auto", "new", "gone")
-ASSERTED = ("present", "uncertain")
 _BLOCK = 64 << 20  # bytes of resamples worked on at a time
 
 Array = NDArray[np.float64]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 AUTO, REVIEW, REVIEWED = "auto", "review", "reviewed"
+ASSERTED = ("present", "uncertain")  # the assertions under which a finding counts
 
 
 @dataclass(frozen=True, slots=True)

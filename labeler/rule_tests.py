@@ -8,9 +8,9 @@ from typing import Any
 
 from labeler.labeler import LabeledReport, Labeler
 from labeler.lexicon import Lexicon
+from labeler.report import ASSERTED
 from labeler.rules import Located, Problem, RuleSet
 
-ASSERTED = ("present", "uncertain")
 SHOWN_AS = {"excluded": "historical", "clinical": "historical", "contrast": "present", "earlier": "historical"}
 
 

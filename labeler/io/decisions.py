@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from labeler.io.lines import MAX_TEXT
 from labeler.io.sources import BadInput, Delimited, Refused, make_report, missing_column
-from labeler.report import Report
+from labeler.report import ASSERTED, Report
 
 if TYPE_CHECKING:
     from labeler.labeler import LabeledReport
@@ -46,7 +46,7 @@ def with_given(report: LabeledReport, given: dict[str, int]) -> tuple[dict[str, 
     if "abnormal" not in given:
         regions = [name for name in labels if name != "abnormal"]
         other = any(
-            m.region not in regions and m.assertion in ("present", "uncertain") for m in copy.copy(report).mentions
+            m.region not in regions and m.assertion in ASSERTED for m in copy.copy(report).mentions
         )
         labels["abnormal"] = int(other or any(labels[name] for name in regions))
     return labels, uncertain

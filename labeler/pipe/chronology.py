@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
+from labeler.report import ASSERTED
 
-COUNTS = ("present", "uncertain")
 GONE, STAYS, UNSURE = "gone", "stays", "unsure"
 _BESIDE = {"pleura": "parenchyma"}  # "mổ tràn khí màng phổi, nay phổi nở tốt"
 SIZES = ("more", "less", "modifier")
@@ -185,7 +185,7 @@ def _hits(clauses: Clauses, start: int, end: int) -> Iterable[tuple[int, Hit]]:
 
 
 def _counts(hit: Hit) -> bool:
-    return hit.sense.finding is not None and hit.assertion in COUNTS
+    return hit.sense.finding is not None and hit.assertion in ASSERTED
 
 
 def _regions(hits: list[Hit]) -> set[str]:

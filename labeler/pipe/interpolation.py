@@ -17,6 +17,7 @@ from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
 from labeler.pipe.places import extent, location
+from labeler.report import ASSERTED
 from labeler.spelling import EDIT
 
 Said = tuple[str, str | None]  # a finding and its side
@@ -104,7 +105,7 @@ class Interpolator:
                 reasons.add("uncertain_repair")
             if sense.finding is None:
                 conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
-            elif assertion == "present" or assertion == "uncertain":
+            elif assertion in ASSERTED:
                 bit = self.bits[sense.region or "other"]
                 present.add((sense.finding, hit.side))
                 doubtful = items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1
@@ -195,7 +196,7 @@ class Interpolator:
             generic = [hit.sense.generic for hit in hits]
             introduces = True in generic and self._introduces(clauses, k)
             for hit in hits:
-                if hit.sense is UNATTACHED or (introduces and hit.assertion in ("present", "uncertain")):
+                if hit.sense is UNATTACHED or (introduces and hit.assertion in ASSERTED):
                     continue
                 yield k, hit
 
@@ -216,7 +217,7 @@ class Interpolator:
         if k and items[k - 1].kind in (CUE, CONJUNCTION):
             return False
         return any(
-            hit.sense.finding is not None and not hit.sense.generic and hit.assertion in ("present", "uncertain")
+            hit.sense.finding is not None and not hit.sense.generic and hit.assertion in ASSERTED
             for j, hits in clauses.hits.items()
             if j < k and clauses.sentence[j] == clauses.sentence[k]
             for hit in hits
@@ -260,7 +261,7 @@ class Interpolator:
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""
         return any(
-            hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
+            hit.sense.finding is not None and hit.assertion in ASSERTED
             for j, hits in clauses.hits.items()
             if j < k and clauses.segment[j] == clauses.segment[k]
             for hit in hits
@@ -283,7 +284,7 @@ class Interpolator:
             elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
                 out.add(k)
         for k in clauses.unattached:
-            if not excluded[k] and any(h.assertion in ("present", "uncertain") for h in clauses.hits[k]):
+            if not excluded[k] and any(h.assertion in ASSERTED for h in clauses.hits[k]):
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
@@ -315,7 +316,7 @@ class Interpolator:
             for hit in clauses.hits.get(m, ()):
                 if hit.sense is not UNATTACHED:
                     predicates += 1
-                    there = hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
+                    there = hit.sense.finding is not None and hit.assertion in ASSERTED
                     if not there or m > k:
                         return False  # what stands before a finding may deny it, beside a normal word be one
                     if hit.structure is None and m == j:
@@ -384,7 +385,7 @@ def _far_fetched(item: Item) -> bool:
 
 def _guessed(cue: Item, assertion: str) -> bool:
     """Whether what puts a finding in the past or off the film may be another word: a lone one that was repaired."""
-    return assertion not in ("present", "uncertain", "absent") and cue.cost > 0 and cue.last - cue.first == 1
+    return assertion not in ASSERTED and assertion != "absent" and cue.cost > 0 and cue.last - cue.first == 1
 
 
 def _repair(items: list[Item], item: int, anchor: int | None) -> tuple[str | None, float]:

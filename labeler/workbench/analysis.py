@@ -13,6 +13,7 @@ from itertools import islice
 
 from labeler.lexicon import Unit
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, words_of
+from labeler.report import ASSERTED
 from labeler.rules import Problem
 from labeler.text import display, normalize
 from labeler.workbench.catalog import Catalog, Rule
@@ -20,7 +21,6 @@ from labeler.workbench.reading import Reader, Reading
 
 TRIED = 60  # sentences read before a phrase counts as one that never fires
 SAMPLES = {ANY_NUMBER: "3", ANY_VERTEBRA: "D8"}
-ASSERTED = ("present", "uncertain")
 
 
 @dataclass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from labeler.evaluate import ASSERTED, Outcome
+from labeler.evaluate import Outcome
+from labeler.report import ASSERTED
 
 if TYPE_CHECKING:
     from labeler.labeler import LabeledReport

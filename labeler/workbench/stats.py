@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from labeler.io.gold import GoldReport
 from labeler.pipe.keywords import CUE
+from labeler.report import ASSERTED
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader, Reading
 
 COUNTED = ("findings", "normal", "templates", "cues", "headings")
-ASSERTED = ("present", "uncertain")
 
 
 class Vote(NamedTuple):
