@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from functools import partial
 from types import FrameType
@@ -199,6 +199,19 @@ def say(message: str) -> None:
 def one_line(message: str) -> str:
     """A message without line breaks."""
     return " ".join(message.split())
+
+
+def write_output(path: str, lines: Iterable[str]) -> None:
+    """Write a file whole or not at all; `-` is standard output."""
+    from labeler.io.sources import BadInput
+    from labeler.io.writers import Outputs
+
+    try:
+        with Outputs() as outputs:
+            outputs.file(path).writelines(lines)
+            outputs.commit()
+    except BadInput as error:
+        raise Failure(str(error)) from None
 
 
 def load_labeler(rules: str | None) -> Labeler:

@@ -85,8 +85,31 @@ class Corpus:
         return 2 if refused and not self.allow_refused else 0
 
 
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """How a source of reports is to be read, each option an argument of its own."""
+    options = (
+        click.option("--id-column", default="report_id", show_default=True, metavar="NAME"),
+        click.option("--text-column", default="description", show_default=True, metavar="NAME"),
+        click.option(
+            "--format",
+            "fmt",
+            type=click.Choice(FORMATS),
+            help="Format of the reports, when the name does not tell. For -, JSON lines are told by a leading {, else CSV.",
+        ),
+        click.option(
+            "--encoding",
+            metavar="NAME",
+            help="Encoding of the reports. [default: UTF-8, or what a byte order mark says]",
+        ),
+        click.option("--allow-refused", is_flag=True, help="End with 0 although rows were refused."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
 def corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of `vnlabel label` on its source, given to the command as one `corpus`."""
+    """The options of `source_options`, given to the command as one `corpus`."""
 
     @wraps(function)
     def command(
@@ -100,17 +123,4 @@ def corpus_options(function: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         return function(*args, corpus=Corpus(id_column, text_column, fmt, encoding, allow_refused), **more)
 
-    options = (
-        click.option("--id-column", default="report_id", show_default=True, metavar="NAME"),
-        click.option("--text-column", default="description", show_default=True, metavar="NAME"),
-        click.option(
-            "--format", "fmt", type=click.Choice(FORMATS), help="Format of the reports, if the name does not tell."
-        ),
-        click.option(
-            "--encoding", metavar="NAME", help="Encoding of the reports. [default: UTF-8, or what a mark says]"
-        ),
-        click.option("--allow-refused", is_flag=True, help="End with 0 although rows were refused."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return source_options(command)

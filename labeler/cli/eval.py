@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, load_labeler, rules_option, say, table
+from labeler.cli.base import Failure, load_labeler, rules_option, say, table, write_output
 
 if TYPE_CHECKING:
     from labeler.evaluate import Outcome
@@ -71,18 +71,16 @@ def evaluate(
     labeler = load_labeler(rules)
     try:
         read = read_gold(gold, labeler.classes)
-        for refused in read.refused:
-            say(str(refused))
-        found = outcomes(labeler, read.reports)
-        result = scoreboard(labeler, read, found)
-        if before is not None:
-            result["changes"] = changes(before, found)
-        if errors is not None:
-            _write_errors(errors, labeler, found)
-    except BadInput as error:
+    except (BadInput, FileNotFoundError) as error:
         raise Failure(str(error)) from None
-    except FileNotFoundError as error:
-        raise Failure(str(error)) from None
+    for refused in read.refused:
+        say(str(refused))
+    found = outcomes(labeler, read.reports)
+    result = scoreboard(labeler, read, found)
+    if before is not None:
+        result["changes"] = changes(before, found)
+    if errors is not None:
+        _write_errors(errors, labeler, found)
     if as_json:
         from labeler.io.writers import dump
 
@@ -124,15 +122,11 @@ def _read_result(path: str) -> dict[str, Any]:
 
 
 def _write_errors(path: str, labeler: Labeler, found: list[Outcome]) -> None:
-    from labeler.io.writers import Outputs, dump
+    from labeler.io.writers import dump
     from labeler.workbench.errors import error_record
 
-    with Outputs() as outputs:
-        file = outputs.file(path)
-        for one in found:
-            if one.wrong and not one.gold.apart:
-                file.write(dump(error_record(one, labeler.label(one.gold.description))) + "\n")
-        outputs.commit()
+    wrong = (one for one in found if one.wrong and not one.gold.apart)
+    write_output(path, (dump(error_record(one, labeler.label(one.gold.description))) + "\n" for one in wrong))
 
 
 # what a person reads

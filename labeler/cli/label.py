@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labeler.cli.base import Failure, load_labeler, one_line, rules_option, table
+from labeler.cli.corpus import source_options
 from labeler.cli.progress import Progress
 from labeler.schemes import POLICIES, SCHEMES
 
@@ -32,15 +33,7 @@ def examples_path() -> Path:
 @click.argument("src", required=False)
 @click.option("-o", "--output", metavar="FILE.csv", help="The label table; - is standard output.")
 @click.option("--examples", is_flag=True, help="Label the shipped example reports instead of SRC.")
-@click.option("--id-column", default="report_id", show_default=True, metavar="NAME")
-@click.option("--text-column", default="description", show_default=True, metavar="NAME")
-@click.option(
-    "--format",
-    "fmt",
-    type=click.Choice(["csv", "tsv", "jsonl", "parquet", "txt"]),
-    help="Format of SRC, when its name does not tell. For -, JSON lines are told by a leading {, else CSV.",
-)
-@click.option("--encoding", metavar="NAME", help="Encoding of SRC. [default: UTF-8, or what a byte order mark says]")
+@source_options
 @rules_option
 @click.option("--scheme", type=click.Choice(SCHEMES), default="classes", show_default=True, help="Label columns.")
 @click.option(
@@ -51,7 +44,6 @@ def examples_path() -> Path:
 @click.option("--explain", metavar="FILE.jsonl", help="Also write every word that decided, one object per report.")
 @click.option("--review-out", metavar="FILE.csv", help="Also write the reports that a person should look at.")
 @click.option("--decisions", metavar="FILE.csv", help="A review file that a person filled in: what it says wins.")
-@click.option("--allow-refused", is_flag=True, help="End with 0 although rows were refused.")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Worker processes.")
 @click.option(
     "--table/--no-table", "show", default=None, help="Print the first rows as a table. [default: with --examples]"

@@ -60,7 +60,9 @@ def report(folder: Path, size: int = 1000, rounds: int = 6) -> dict[str, int]:
             anew.append(took)
             assert fresh == scorer.outcomes
         a, b = statistics.median(saves), statistics.median(anew)
-        print(f"{size} reports, {what} saved: {a:.2f} s, {touched} labelled again; all anew {b:.2f} s, {b / a:.1f} times that")
+        print(
+            f"{size} reports, {what} saved: {a:.2f} s, {touched} labelled again; all anew {b:.2f} s, {b / a:.1f} times that"
+        )
         again[what] = touched
     return again
 

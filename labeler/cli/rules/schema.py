@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from labeler.cli.base import Failure
+from labeler.cli.base import write_output
 
 
 @click.command()
@@ -19,13 +19,6 @@ def schema(output: str) -> None:
       vnlabel rules schema
       vnlabel rules schema -o my_hospital/.schema.json
     """
-    from labeler.io.sources import BadInput
-    from labeler.io.writers import Outputs
     from labeler.json_schema import rule_file_schema_text
 
-    try:
-        with Outputs() as outputs:
-            outputs.file(output).write(rule_file_schema_text())
-            outputs.commit()
-    except BadInput as error:
-        raise Failure(str(error)) from None
+    write_output(output, [rule_file_schema_text()])

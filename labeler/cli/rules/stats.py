@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, load_catalog, rules_option, say, table
+from labeler.cli.base import load_catalog, rules_option, say, table, write_output
 from labeler.cli.corpus import Corpus, corpus_options
 
 if TYPE_CHECKING:
@@ -81,18 +81,11 @@ def _row(tally: Tally) -> dict[str, Any]:
 
 
 def _write(counts: Stats, output: str) -> None:
-    from labeler.io.sources import BadInput
-    from labeler.io.writers import Outputs, row
+    from labeler.io.writers import row
 
     rows = [_row(tally) for tally in counts.tallies.values()]
-    try:
-        with Outputs() as outputs:
-            file = outputs.file(output)
-            file.write(row(list(rows[0]) if rows else []))
-            file.writelines(row([str(value) for value in values.values()]) for values in rows)
-            outputs.commit()
-    except BadInput as error:
-        raise Failure(str(error)) from None
+    header = list(rows[0]) if rows else []
+    write_output(output, [row(header), *(row([str(value) for value in values.values()]) for values in rows)])
 
 
 def _print(counts: Stats) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labeler.cli.base import Failure, load_labeler, rules_option, say, usable
+from labeler.cli.base import load_labeler, rules_option, say, usable, write_output
 from labeler.cli.corpus import Corpus, corpus_options
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def suggest(
         collector.add(report.text)
     found = usable(lambda: drafts_of(collector.out, labeler.rules, labeler.lexicon, least, limit))
     if output is not None:
-        _write(_yaml(found, labeler.rules), output)
+        write_output(output, [_yaml(found, labeler.rules)])
     if as_json:
         from labeler.io.writers import dump
 
@@ -84,15 +84,3 @@ def _as_dict(rank: int, found: Suggestions) -> dict[str, Any]:
     elif draft.kind == "phrase":
         out["region"] = draft.region
     return {**out, "reports": draft.times.reports, "to_review": draft.times.review, "note": draft.note}
-
-
-def _write(text: str, output: str) -> None:
-    from labeler.io.sources import BadInput
-    from labeler.io.writers import Outputs
-
-    try:
-        with Outputs() as outputs:
-            outputs.file(output).write(text)
-            outputs.commit()
-    except BadInput as error:
-        raise Failure(str(error)) from None
