@@ -7,7 +7,6 @@ put together once.  What callers get is shared between equal reports: it is to b
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,13 +18,13 @@ from labeler.pipe.anchors import Anchorer
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
-from labeler.pipe.keywords import Match, Matcher, Part, without_digits
+from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
 from labeler.rules import RuleSet
 from labeler.spelling import Reading, Speller
-from labeler.text import Normalized, display, has_any_mark, has_marks, is_unmarked, normalize
+from labeler.text import Normalized, display, has_any_mark, has_digit, has_marks, is_unmarked, normalize
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -37,7 +36,6 @@ NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could no
 
 NO_TEMPLATE = "<not in a template>"
 _IN_NO_TEMPLATE = frozenset({"?", "(+)", "(-)", "(±)", "(?)", "(+-)"})
-_ANY_DIGIT = re.compile(r"\d")
 _NO_REASONS: frozenset[str] = frozenset()
 _NOTHING: frozenset[Said] = frozenset()
 
@@ -188,7 +186,7 @@ class Labeler:
         if remember:
             self.tokenizer.learn(display(word) for word in self.lexicon.vocabulary if word[0].isalpha())
         self.splitter = Splitter(self.lexicon)
-        self.matcher = Matcher(self.lexicon, self.tokenizer, remember)
+        self.parts = Parts(self.lexicon, self.tokenizer, remember)
         self.anchorer = Anchorer(self.lexicon)
         self.interpolator = Interpolator(self.lexicon)
         self._contexts: dict[tuple[str, str | None, bool], Context] = {}
@@ -347,7 +345,7 @@ class Labeler:
         entry = Entry()
         sensitive = False
         for line in self.items(normalize(unbroken(raw))):
-            parts = self.matcher.parts(line.text, context.unmarked)
+            parts = self.parts.of(line.text, context.unmarked)
             verdict = self._verdict(parts, section, topic)
             self.add(entry, line, verdict, parts)
             section, topic = verdict.section, verdict.topic
@@ -368,9 +366,10 @@ class Labeler:
 
     def _verdict(self, parts: list[Part], section: str, topic: str | None) -> Verdict:
         """The verdict on a line, known already where it says what another one said."""
-        if any(part.measures for part in parts):  # the numbers count
+        alike = serials(parts)
+        if alike is None:
             return self._reached(parts, section, topic)
-        key = (section, topic, *[part.serial for part in parts])
+        key = (section, topic, *alike)
         verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = self._reached(parts, section, topic)
@@ -392,7 +391,7 @@ class Labeler:
         tokens = parts[0].tokens
         if entry.key != NO_TEMPLATE and tokens and (entry.key or tokens[0].key in self._template_openings):
             words = template_words([token for part in parts for token in part.tokens])
-            if not self._digits_in_templates and _ANY_DIGIT.search(words):
+            if not self._digits_in_templates and has_digit(words):
                 words = NO_TEMPLATE
         entry.add(verdict, words)
         entry.in_template = entry.key in self._template_lines
@@ -412,7 +411,7 @@ class Labeler:
 
     def clauses(self, parts: list[Part], topic: str | None) -> tuple[Clauses, Match]:
         """A line of these parts, with the structures its signs are said of; `topic` is what a heading before it named."""
-        match = self.matcher.join(parts)
+        match = self.parts.join(parts)
         clauses = Clauses(match.items)
         self.anchorer.anchor(clauses, match, self.lexicon.structures[topic] if topic is not None else None)
         return clauses, match
@@ -438,7 +437,7 @@ class Labeler:
         for at, raw in self.splitter.groups(text):
             normalized = normalize(unbroken(raw))
             for line in self.items(normalized):
-                clauses, match = self.clauses(self.matcher.parts(line.text, unmarked), topic)
+                clauses, match = self.clauses(self.parts.of(line.text, unmarked), topic)
                 said = assert_line(clauses, section)
                 yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
                 verdict = self.interpolator.verdict(clauses, said, match.doubt, section)

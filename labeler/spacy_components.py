@@ -26,7 +26,7 @@ from labeler.pipe.sections import unbroken
 from labeler.text import Normalized, normalize
 
 if TYPE_CHECKING:
-    from labeler.pipe.keywords import Match, Part
+    from labeler.pipe.parts import Match, Part
     from labeler.pipe.sections import Line
 
 COMPONENTS = ("vnlabel_templates", "vnlabel_sections", "vnlabel_keywords", "vnlabel_assertion", "vnlabel_interpolation")
@@ -168,7 +168,7 @@ class Keywords(_Component):
         topic: str | None = None
         for line in state.lines:
             line.topic = topic
-            line.parts = labeler.matcher.parts(line.line.text, state.unmarked)
+            line.parts = labeler.parts.of(line.line.text, state.unmarked)
             line.clauses, line.match = labeler.clauses(line.parts, topic)
             topic = labeler.interpolator.heading_topic(line.clauses)
         return doc

@@ -205,12 +205,18 @@ def has_marks(word: str) -> bool:
 
 
 _MARKED = re.compile(f"[{''.join(ch for ch in _LETTERS if not ch.isascii())}]")
+_DIGIT = re.compile(r"\d")
 _WORDY = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 
 
 def has_any_mark(text: str) -> bool:
     """Whether normalised text carries any Vietnamese mark at all."""
     return _MARKED.search(text) is not None
+
+
+def has_digit(text: str) -> bool:
+    """Whether a text holds a digit."""
+    return _DIGIT.search(text) is not None
 
 
 def is_unmarked(text: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from labeler.lexicon import Lexicon, Sense, Structure, Unit
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.keywords import (
+from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
     CUE,
@@ -24,10 +24,10 @@ from labeler.pipe.keywords import (
     STRUCTURE,
     UNKNOWN,
     Item,
-    Match,
     kind_of,
 )  # fmt: skip
 from labeler.pipe.measures import measure
+from labeler.pipe.parts import Match
 from labeler.pipe.places import Places
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})

@@ -13,7 +13,7 @@ from typing import Any
 from labeler.lexicon import Unit
 from labeler.pipe.chronology import behind, dated, left_open, settle
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.keywords import (
+from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
     CUE,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.keywords import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
+from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
 from labeler.report import ASSERTED
 
 GONE, STAYS, UNSURE = "gone", "stays", "unsure"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeler.lexicon import Sense, Structure
 from labeler.patterns import ANY_NUMBER
-from labeler.pipe.keywords import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.items import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
 from labeler.spelling import SLIP
 
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.keywords import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, Match
+from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.report import ASSERTED
 from labeler.spelling import EDIT

@@ -7,24 +7,25 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 
 from __future__ import annotations
 
-import re
-from itertools import count
-from typing import NamedTuple
-
 from labeler.lexicon import LEAF, Lexicon, Node, Unit
-from labeler.patterns import ANY_NUMBER
+from labeler.pipe.items import (
+    AMOUNT,
+    CONJUNCTION,
+    CUE,
+    HEADING,
+    LOCATIVE,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    Item,
+    kind_of,
+)
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.spelling import LOST_MARKS, Candidate, Reading, ways_of
-
-# Kinds of items.  UNKNOWN words are what the rule set cannot explain.
-SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
-
-_KIND_OF_ROLE = {
-    "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
-    "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
-    "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
-    "degree": NEUTRAL,
-}  # fmt: skip
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
 # phrase, its length in tokens, cost, other readings as near, whether there is doubt, and whether a word was guessed
@@ -33,48 +34,12 @@ Choice = tuple[Unit, int, float, tuple[Unit, ...], bool, bool]
 # Which reading of an unmarked word wins when the phrase around it does not decide.
 _RANK = {CUE: 0, HEADING: 1, SIDE: 2, STRUCTURE: 3, SIGN: 4, CONJUNCTION: 5, AMOUNT: 6, LOCATIVE: 6, NEUTRAL: 7}
 
-
-class Item:
-    """A matched phrase, an unknown word, or a sign of punctuation, in token order.
-
-    `first` and `last` are token indexes in its part of the line (last exclusive).  Items are shared between lines:
-    one that plays another part is a copy (`as_kind`).
-    """
-
-    __slots__ = ("first", "last", "kind", "unit", "cost", "others", "key", "guess")
-
-    def __init__(
-        self, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str, others: tuple[Unit, ...] = ()
-    ) -> None:
-        self.first = first
-        self.last = last
-        self.kind = kind
-        self.unit = unit
-        self.cost = cost
-        self.key = key
-        self.others = others
-        self.guess = False  # some word of it is a real word that was taken for another
-
-    def as_kind(self, kind: int, unit: Unit | None = None) -> Item:
-        """The same words in another part, or meaning another phrase."""
-        out = Item(self.first, self.last, kind, unit or self.unit, self.cost, self.key, self.others)
-        out.guess = self.guess
-        return out
-
-    def __repr__(self) -> str:
-        return f"<{self.kind} {self.key!r}>"
-
-
-_DIGIT = re.compile(r"[3-9]|(?<=\d)[02]|2(?=\d)")  # a 2 alone may mean both sides, a number below one a ratio
-_ANY_DIGIT = re.compile(r"\d")
-MAX_PARTS = 200_000  # distinct strings between commas remembered
+MAX_WINDOWS = 200_000  # beginnings of phrases remembered
 WINDOW = 3  # tokens from which the phrase at the first is remembered, where it depends on no more
 
 _TIMES = Reading("x", (), None, number=True)
-_COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _SEVERAL: Node = {}
 _NOWHERE: Node = {}
-_FILLING = frozenset({SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL})
 _MAY_YIELD = frozenset({NEUTRAL, CUE, SIGN})  # kinds that give their last word up to a longer sign
 MAX_COST = 0.6  # of all repairs in a phrase
 MAX_LONE_COST = 0.3  # of taking one real word for another without a phrase around it
@@ -82,137 +47,22 @@ WELL_BACKED = 5  # words of a phrase per word taken for another, for the phrase 
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
 
-def kind_of(unit: Unit) -> int:
-    """The part a phrase plays first; the assertion step may give it another."""
-    if unit.cue is not None:
-        return CUE
-    if unit.alone is not None or unit.beside or unit.above is not None:
-        return SIGN
-    if unit.structure is not None:
-        return STRUCTURE
-    if unit.section is not None:
-        return HEADING
-    return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
-
-
-class Part(NamedTuple):
-    """What stands between two commas: its items, the tokens they index, and what is to be known of it.
-
-    `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
-    which of its tokens were put together with their right neighbour, `measures` that it names a ratio, whose number may
-    stand in another part.  `serial` is shared by parts that no later step can tell apart, but by their numbers.
-    """
-
-    items: list[Item]
-    tokens: list[Reading]
-    doubt: bool
-    digits: bool
-    joins: tuple[int, ...]
-    measures: bool
-    serial: int
-
-
-class Match(NamedTuple):
-    """Items and tokens of a line.  `bases` are at which item each part begins, and at which token."""
-
-    items: list[Item]
-    tokens: list[Reading]
-    doubt: bool
-    joins: tuple[int, ...]
-    bases: tuple[tuple[int, int], ...]
-
-    def token(self, k: int) -> int:
-        """Index of the first token of item k."""
-        base = next(base for first, base in reversed(self.bases) if first <= k)
-        return base + self.items[k].first
-
-
 class Matcher:
-    """Finds the units of a lexicon in lines.
-
-    No phrase runs over a comma, so what stands between two commas is matched once per distinct string; digits that
-    mean nothing do not make it distinct.
-    """
+    """Finds the units of a lexicon in what stands between two commas, over which no phrase runs."""
 
     def __init__(self, lexicon: Lexicon, tokenizer: Tokenizer, remember: bool = True) -> None:
         self.trie: Node = lexicon.trie
         self.tokenizer = tokenizer
         self.speller = tokenizer.speller
         self.remember = remember
-        # by the string itself, and by the string without its digits where they mean nothing; unmarked texts apart
-        self._parts: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
-        self._serials = count()
-        self._alike: dict[object, int] = {}
         self._windows: dict[tuple[object, ...], Choice | None] = {}
-        self._comma = tokenizer.readings(",")
-        # words that stand beside a literal number in some phrase
-        self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
-        self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
-        # a literal number that is a phrase by itself; a lone 2 is never taken for another number
-        self._numbers_speak = any(
-            key[:1].isdigit() and key != "2" and LEAF in below for key, below in lexicon.trie.items()
-        )
         self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
 
-    def match(self, line: str, unmarked: bool = False) -> Match:
-        """Items covering all tokens of a line."""
-        return self.join(self.parts(line, unmarked))
+    def search(self, part: str, unmarked: bool) -> tuple[list[Item], list[Reading], bool, tuple[int, ...]]:
+        """Items covering all tokens of a part of a line, and these tokens.
 
-    def parts(self, line: str, unmarked: bool) -> list[Part]:
-        """What stands between the commas of a line."""
-        typed = line.split(", ")
-        found = [self._part(part, unmarked) for part in typed]
-        if len(found) > 1 and any(part.measures for part in found):
-            # a number beside a ratio may be its value, and other digits would mean something else
-            return [
-                self._match(text, unmarked)._replace(digits=True) if _ANY_DIGIT.search(text) is not None else part
-                for text, part in zip(typed, found, strict=True)
-            ]
-        return found
-
-    def join(self, parts: list[Part]) -> Match:
-        """The parts of a line put together, commas between them."""
-        if len(parts) == 1:
-            (only,) = parts
-            return Match(list(only.items), only.tokens, only.doubt, only.joins, ((0, 0),))
-        items: list[Item] = []
-        tokens: list[Reading] = []
-        doubt = False
-        joins: tuple[int, ...] = ()
-        bases: list[tuple[int, int]] = []
-        for part in parts:
-            if bases:
-                bases.append((len(items), len(tokens)))
-                items.append(_COMMA)
-                tokens += self._comma
-            at = len(tokens)
-            bases.append((len(items), at))
-            items += part.items
-            tokens += part.tokens
-            doubt = doubt or part.doubt
-            if part.joins:
-                joins += tuple(j + at + len(joins) for j in part.joins)
-        return Match(items, tokens, doubt, joins, tuple(bases))
-
-    def _part(self, part: str, unmarked: bool) -> Part:
-        exact, blinds = self._parts[unmarked]
-        found = exact.get(part)
-        if found is not None:
-            return found
-        blind = without_digits(part)
-        if blind != part:
-            found = blinds.get(blind)
-            if found is not None:
-                return found
-        found = self._match(part, unmarked)
-        if self.remember:
-            memo, key = (exact, part) if found.digits or blind == part else (blinds, blind)
-            if len(memo) >= MAX_PARTS:
-                memo.clear()
-            memo[key] = found
-        return found
-
-    def _match(self, part: str, unmarked: bool) -> Part:
+        Also whether some repair was not unique, and which tokens were put together with their right neighbour.
+        """
         tokens = self.tokenizer.readings(part)
         if "x" in part or "×" in part:
             tokens = self._without_times(tokens)
@@ -230,18 +80,7 @@ class Matcher:
         for k, item in enumerate(items):
             if item.kind == SIGN and _only_weighs(item, items, k + 1):
                 items[k] = item.as_kind(NEUTRAL)
-        digits = _ANY_DIGIT.search(part) is not None and self._minds_digits(items, tokens)
-        measures = any(item.unit is not None and item.unit.above is not None for item in items)
-        return Part(items, tokens, doubt, digits, joins, measures, self._serial(items, doubt))
-
-    def _serial(self, items: list[Item], doubt: bool) -> int:
-        key = (doubt, *map(_part_played, items))
-        serial = self._alike.get(key)
-        if serial is None:
-            if len(self._alike) >= MAX_PARTS:
-                self._alike.clear()
-            serial = self._alike[key] = next(self._serials)
-        return serial
+        return items, tokens, doubt, joins
 
     def _without_times(self, tokens: list[Reading]) -> list[Reading]:
         """Tokens in which the x of "43 x 6 mm" is a sign and no abbreviation."""
@@ -249,20 +88,6 @@ class Matcher:
             if tokens[i].key in ("x", "×") and tokens[i - 1].number and tokens[i + 1].number:
                 tokens[i] = _TIMES
         return tokens
-
-    def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
-        """Whether other digits in a line could have meant something else: a ratio, "2 bên", "1/3", a category."""
-        if self._numbers_speak or any(item.unit is not None and item.unit.above is not None for item in items):
-            return True
-        for i, reading in enumerate(tokens):
-            if reading.mixed:
-                return True
-            if reading.number and reading.key[0].isdigit():
-                before = tokens[i - 1].key if i else ""
-                after = tokens[i + 1].key if i + 1 < len(tokens) else ""
-                if before in self._before_digits or after in self._after_digits:
-                    return True
-        return False
 
     def _rejoined(self, tokens: list[Reading], unknown: list[Item]) -> tuple[list[Reading], tuple[int, ...]]:
         """Tokens with two neighbours put together where a syllable was split in two ("phổ i"), and where."""
@@ -485,7 +310,7 @@ class Matcher:
         options, reach = self._reachable(tokens, i, wide)
         chosen = self._choose(options, i, unmarked) if options else None
         if wide is None and reach < i + WINDOW and self.remember:
-            if len(self._windows) >= MAX_PARTS:
+            if len(self._windows) >= MAX_WINDOWS:
                 self._windows.clear()
             self._windows[key] = chosen
         return chosen
@@ -573,11 +398,6 @@ class Matcher:
         return unit, longest - first, cost, near, unsure, guessed[unit]
 
 
-def without_digits(text: str) -> str:
-    """The text with its digits 1, but for a leading 0 and a 2 alone: equal for texts that differ in numbers alone."""
-    return _DIGIT.sub("1", text) if _ANY_DIGIT.search(text) is not None else text
-
-
 def _goes_on(node: Node, following: Reading) -> bool:
     return any(words[0] in node for words, _, _ in following.ways)
 
@@ -588,20 +408,6 @@ def _only_weighs(item: Item, items: list[Item], after: int) -> bool:
         return False
     weighed = items[after]
     return weighed.kind == SIGN and weighed.unit is not None and weighed.unit.says_finding
-
-
-def _part_played(item: Item) -> object:
-    """What a line's meaning can depend on in an item: a side, amount or filler as it is written is like another."""
-    unit = item.unit
-    if unit is None:
-        if item.kind == NUMBER:
-            return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
-        return item.key if item.kind == PUNCT else item.kind
-    key = item.key if item.kind == STRUCTURE or not item.key[0].isalpha() else ""
-    plain = not item.cost and not item.others and unit.section is None
-    if plain and item.kind in _FILLING and kind_of(unit) == item.kind:
-        return item.kind, unit.role, key, unit.words[-1] == ANY_NUMBER
-    return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
 
 
 def _same(a: Unit, b: Unit) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from labeler.lexicon import Sense
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.keywords import NEUTRAL, SIGN, STRUCTURE, Match
+from labeler.pipe.items import NEUTRAL, SIGN, STRUCTURE
+from labeler.pipe.parts import Match
 from labeler.spelling import Reading
 
 

@@ -6,7 +6,7 @@ from collections.abc import Container
 
 from labeler.lexicon import Lexicon, Unit
 from labeler.pipe.clauses import Clauses, Hit
-from labeler.pipe.keywords import CONJUNCTION, CUE, SIDE, SIGN, STRUCTURE, Item
+from labeler.pipe.items import CONJUNCTION, CUE, SIDE, SIGN, STRUCTURE, Item
 
 _OTHERS_BEGIN = frozenset({SIGN, CONJUNCTION, CUE})
 

@@ -92,7 +92,7 @@ class _Analysis:
         return {key for hits in self._hits.read(sentence) for key, _, _ in hits}
 
     def _matched(self, words: Words) -> set[str]:
-        items = self.catalog.labeler.matcher.match(_written(words)).items
+        items = self.catalog.labeler.parts.match(_written(words)).items
         return {key for item in items if item.unit is not None for key in self.catalog.behind(item.unit)}
 
     def _sentences(self, rule: Rule) -> Iterator[str]:
@@ -119,7 +119,7 @@ class _Analysis:
         for key, finding, _ in hits:
             if rule.kind in ("findings", "normal") and finding == own:
                 return f"{said!r} says nothing new: {self._by(key)} says it already; take it out"
-        items = self.catalog.labeler.matcher.match(said).items
+        items = self.catalog.labeler.parts.match(said).items
         parts = [(i.unit.text, min(self.catalog.behind(i.unit) - {rule.key}, default="")) for i in items if i.unit]
         read = " and ".join(f"{text!r} ({self._by(key)})" for text, key in parts if key)
         return f"{said!r} can never fire: it is read as {read or 'nothing'}; take it out of one of them"

@@ -9,7 +9,7 @@ from labeler.labeler import Labeler
 from labeler.pipe.assertion import Assertions, assert_line
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.interpolation import Verdict
-from labeler.pipe.keywords import Match
+from labeler.pipe.parts import Match
 from labeler.pipe.sections import Line, unbroken
 from labeler.text import normalize
 
@@ -59,7 +59,7 @@ class Reader(Generic[T]):
         labeler = self.labeler
         looks: list[T] = []
         for line in labeler.items(normalize(unbroken(raw))):
-            clauses, match = labeler.clauses(labeler.matcher.parts(line.text, unmarked), topic)
+            clauses, match = labeler.clauses(labeler.parts.of(line.text, unmarked), topic)
             said = assert_line(clauses, section)
             hits = list(labeler.interpolator.hits(clauses))
             verdict = labeler.interpolator.verdict(clauses, said, match.doubt, section)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from labeler.labeler import Labeler, joined_spans
 from labeler.lexicon import template_key
 from labeler.patterns import Words
-from labeler.pipe import keywords as kind
-from labeler.pipe.keywords import Item, kind_of
+from labeler.pipe import items as kind
+from labeler.pipe.items import Item, kind_of
 from labeler.report import AUTO, REVIEW
 from labeler.spelling import Reading as Spelt
 from labeler.text import has_any_mark, normalize

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from labeler.io.gold import GoldReport
-from labeler.pipe.keywords import CUE
+from labeler.pipe.items import CUE
 from labeler.report import ASSERTED
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader, Reading

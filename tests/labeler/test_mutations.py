@@ -15,7 +15,7 @@ import pytest
 from labeler import Labeler, patterns
 from labeler.lexicon import Unit
 from labeler.pipe.anchors import Anchorer
-from labeler.pipe.keywords import Matcher
+from labeler.pipe.parts import Parts
 from labeler.pipe.sections import Splitter
 from labeler.rule_tests import run_examples
 from labeler.rules import RuleSet, RuleSetError
@@ -73,7 +73,7 @@ def silenced(labeler: Labeler, part: str, units: list[Unit]) -> Iterator[None]:
 
 def _reread(labeler: Labeler) -> None:
     labeler.splitter = Splitter(labeler.lexicon)
-    labeler.matcher = Matcher(labeler.lexicon, labeler.tokenizer, remember=False)
+    labeler.parts = Parts(labeler.lexicon, labeler.tokenizer, remember=False)
     labeler.anchorer = Anchorer(labeler.lexicon)
 
 

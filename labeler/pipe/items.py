@@ -1,0 +1,59 @@
+"""What a line holds once its phrases are found: items, each of a kind."""
+
+from __future__ import annotations
+
+from labeler.lexicon import Unit
+
+# Kinds of items.  UNKNOWN words are what the rule set cannot explain.
+SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
+
+_KIND_OF_ROLE = {
+    "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
+    "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
+    "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
+    "degree": NEUTRAL,
+}  # fmt: skip
+
+
+class Item:
+    """A matched phrase, an unknown word, or a sign of punctuation, in token order.
+
+    `first` and `last` are token indexes in its part of the line (last exclusive).  Items are shared between lines:
+    one that plays another part is a copy (`as_kind`).
+    """
+
+    __slots__ = ("first", "last", "kind", "unit", "cost", "others", "key", "guess")
+
+    def __init__(
+        self, first: int, last: int, kind: int, unit: Unit | None, cost: float, key: str, others: tuple[Unit, ...] = ()
+    ) -> None:
+        self.first = first
+        self.last = last
+        self.kind = kind
+        self.unit = unit
+        self.cost = cost
+        self.key = key
+        self.others = others
+        self.guess = False  # some word of it is a real word that was taken for another
+
+    def as_kind(self, kind: int, unit: Unit | None = None) -> Item:
+        """The same words in another part, or meaning another phrase."""
+        out = Item(self.first, self.last, kind, unit or self.unit, self.cost, self.key, self.others)
+        out.guess = self.guess
+        return out
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.key!r}>"
+
+
+def kind_of(unit: Unit) -> int:
+    """The part a phrase plays first; the assertion step may give it another."""
+    if unit.cue is not None:
+        return CUE
+    if unit.alone is not None or unit.beside or unit.above is not None:
+        return SIGN
+    if unit.structure is not None:
+        return STRUCTURE
+    if unit.section is not None:
+        return HEADING
+    return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
