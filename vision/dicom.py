@@ -98,6 +98,8 @@ def _as_shown(data: Dataset) -> NDArray[np.float64]:
     else:
         low, high = np.percentile(values if padding.all() else values[~padding], _PERCENTILES)
         shown = (values - low) / max(high - low, 1e-9)
+    if not (np.isfinite(values).all() and np.isfinite(shown).all()):
+        raise OverflowError("the scale or the window leads beyond all numbers")
     if padding.any():  # what lies around the film is black, on either photometric scale
         shown = np.where(padding, float(data.PhotometricInterpretation == "MONOCHROME1"), shown)
     return np.asarray(shown, dtype=np.float64)

@@ -89,6 +89,8 @@ def _grey(found: Dataset, samples: Samples, recipe: dict[str, Any]) -> NDArray[n
     order = "<" if found.file_meta.TransferSyntaxUID.is_little_endian else ">"
     units = _modality(found, samples.values, order, recipe)
     shown = _voi(found, units, samples.codes if padded is None else samples.codes[~padded], order, recipe)
+    if not (np.isfinite(units).all() and np.isfinite(shown).all()):  # a scale or window beyond all numbers
+        raise FilmError("broken_pixels")
     table = _eight_bits(shown)
     recipe["inverted"] = text(found, "PhotometricInterpretation") == GREY[0]
     if recipe["inverted"]:

@@ -57,6 +57,8 @@ WRONG: dict[str, tuple[str, Callable[[], Dataset]]] = {
     "a LUT that is too short": ("broken_pixels", lambda: film(VOILUTSequence=short_lut())),
     "a LUT of more bits than it says": ("broken_pixels", lambda: film(VOILUTSequence=lut(0, np.arange(4096), 8))),
     "a modality LUT without data": ("broken_pixels", lambda: film(ModalityLUTSequence=Sequence([Dataset()]))),
+    "a slope beyond all numbers": ("broken_pixels", lambda: film(RescaleSlope="1e308", RescaleIntercept="1e308")),
+    "the same in a window": ("broken_pixels", lambda: film(RescaleSlope="1e308", RescaleIntercept="0", WindowCenter="9", WindowWidth="9")),
     "a palette without blue": ("broken_pixels", lambda: of_a_palette(BluePaletteColorLookupTableData=None)),
     "a palette that is too short": ("broken_pixels", lambda: of_a_palette(RedPaletteColorLookupTableData=b"\0" * 100)),
     "12 bits in a JPEG of 8": ("broken_pixels", lambda: encapsulated(film(), jpeg(values(8)), JPEGExtended12Bit)),

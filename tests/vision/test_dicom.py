@@ -108,6 +108,8 @@ def test_colour_becomes_grey() -> None:
         (dicom(RAMP)[:-100], "broken"),
         (dicom(RAMP, PhotometricInterpretation=None), "broken"),
         (dicom(np.stack([RAMP, RAMP]), NumberOfFrames=2), "several frames"),
+        (dicom(RAMP, RescaleSlope="1e308", RescaleIntercept="1e308"), "broken"),
+        (dicom(RAMP, RescaleSlope="1e308", RescaleIntercept=0, WindowCenter=9, WindowWidth=9), "broken"),
     ],
 )
 def test_what_holds_no_single_film(content: bytes, kind: str) -> None:
