@@ -4,8 +4,8 @@ from labeler import Labeler
 Labeler.from_rules().label("- Tràn dịch màng phổi phải.").labels
 """
 
-from labeler.labeler import LabeledReport, Labeler
-from labeler.report import Mention, Report
+from labeler.labeler import Labeler
+from labeler.report import LabeledReport, Mention, Report
 from labeler.rules import RuleSet, RuleSetError
 
 __version__ = "0.1.0"

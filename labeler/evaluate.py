@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.io.gold import GoldReport
-from labeler.report import ASSERTED, AUTO, REVIEW
+from labeler.report import ASSERTED, AUTO, REVIEW, LabeledReport
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport, Labeler
+    from labeler.labeler import Labeler
 
 REPLICATES = 3000
 LEVEL = (2.5, 97.5)  # percentiles of a 95 % interval

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport
-    from labeler.report import Mention
+    from labeler.report import LabeledReport, Mention
 
 
 class Piece(NamedTuple):

@@ -11,17 +11,18 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
+from labeler import explaining
 from labeler.lexicon import Lexicon, template_key
 from labeler.pipe.anchors import Anchorer
-from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, assert_line
+from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.interpolation import Detail, Interpolator, Said, Verdict
+from labeler.pipe.interpolation import Interpolator, Said, Verdict
 from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
-from labeler.report import AUTO, REVIEW, Because, Explanation, Mention, Span
+from labeler.report import AUTO, REVIEW, Explanation, LabeledReport
 from labeler.rules import RuleSet
 from labeler.spelling import Reading, Speller
 from labeler.text import Normalized, display, has_any_mark, has_digit, has_marks, is_unmarked, normalize
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 MAX_LINES = 200_000  # distinct lines remembered; about 1 KB each
 MAX_REPORTS = 50_000  # distinct reports remembered
 NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could not settle either
-
 
 NO_TEMPLATE = "<not in a template>"
 _IN_NO_TEMPLATE = frozenset({"?", "(+)", "(-)", "(±)", "(?)", "(+-)"})
@@ -93,74 +93,6 @@ class Entry:
             self.key = words
         self.denied = frozenset([finding for finding, _ in self.absent])
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.ends_in_past)
-
-
-class LineDetail(NamedTuple):
-    """An item in detail: its raw line normalised, that line's offset in the report, its span there, its words."""
-
-    normalized: Normalized
-    at: int
-    line: Line
-    detail: Detail
-
-
-class LabeledReport:
-    """A report's labels, how they came about, and on request every word behind them.
-
-    `labels` are 0/1 per class with uncertain findings counted 1; `uncertain` names the classes that nothing definite
-    sets.  `status` is auto or review (reviewed once a person has decided), `method` template, rules or person.
-    """
-
-    __slots__ = ("text", "labels", "status", "method", "uncertain", "reasons", "template", "_labeler", "_explanation")
-
-    def __init__(
-        self, text: str, labels: dict[str, int], status: str, method: str, uncertain: tuple[str, ...],
-        reasons: tuple[str, ...], template: str | None, labeler: Labeler,
-    ) -> None:  # fmt: skip
-        self.text, self.labels, self.status, self.method = text, labels, status, method
-        self.uncertain, self.reasons, self.template = uncertain, reasons, template
-        self._labeler = labeler
-        self._explanation: Explanation | None = None
-
-    @property
-    def explanation(self) -> Explanation:
-        """Mentions, residue and the reason of every class, with offsets in the raw text."""
-        if self._explanation is None:
-            self._explanation = self._labeler.explain(self)
-        return self._explanation
-
-    def set_explanation(self, explanation: Explanation) -> None:
-        """Keep an explanation that was made along the way."""
-        self._explanation = explanation
-
-    @property
-    def mentions(self) -> tuple[Mention, ...]:
-        """Findings in text order; empty for a template."""
-        return self.explanation.mentions
-
-    @property
-    def residue(self) -> tuple[Span, ...]:
-        """What was not understood."""
-        return self.explanation.residue
-
-    @property
-    def classes(self) -> dict[str, Because]:
-        """Per class its value and why."""
-        return self.explanation.classes
-
-    def to_dict(self, report_id: str | None = None) -> dict[str, Any]:
-        """The explanation format, one object per report."""
-        out: dict[str, Any] = {} if report_id is None else {"report_id": report_id}
-        out.update(
-            labels=dict(self.labels), status=self.status, method=self.method, uncertain=list(self.uncertain),
-            reasons=list(self.reasons), template=self.template,
-            mentions=[m.to_dict() for m in self.mentions], residue=[s.to_dict() for s in self.residue],
-            classes={name: why.to_dict() for name, why in self.classes.items()},
-        )  # fmt: skip
-        return out
-
-    def __repr__(self) -> str:
-        return f"LabeledReport({self.labels}, {self.status!r}, {self.method!r})"
 
 
 class Labeler:
@@ -225,6 +157,10 @@ class Labeler:
         known, label = self._reports.get, self.label
         for text in texts:
             yield known(text) or label(text)
+
+    def explain(self, report: LabeledReport) -> Explanation:
+        """Every word behind a report's labels; not kept, as `report.explanation` is."""
+        return explaining.explain(self, report)
 
     def forget(self) -> None:
         """Drop all that was remembered of lines and reports, and with it what would keep this labeler from being freed."""
@@ -428,85 +364,6 @@ class Labeler:
             found = self._patterns[definite, uncertain] = (labels, tuple(unsure))
         return dict(found[0]), found[1]
 
-    # explanations, made only when asked for
-
-    def details(self, text: str) -> Iterator[LineDetail]:
-        """Each item of a report in detail."""
-        unmarked = self.unmarked(text)
-        section, topic = "description", None
-        for at, raw in self.splitter.groups(text):
-            normalized = normalize(unbroken(raw))
-            for line in self.items(normalized):
-                clauses, match = self.clauses(self.parts.of(line.text, unmarked), topic)
-                said = assert_line(clauses, section)
-                yield LineDetail(normalized, at, line, self.detail(line, clauses, said, match, topic))
-                verdict = self.interpolator.verdict(clauses, said, match.doubt, section)
-                section, topic = verdict.section, verdict.topic
-
-    def detail(self, line: Line, clauses: Clauses, said: Assertions, match: Match, topic: str | None) -> Detail:
-        """Every word behind one item."""
-        spans = joined_spans(self.tokenizer.spans(line.text), match.joins)
-        return self.interpolator.detail(clauses, said, match, spans, topic)
-
-    def explain(self, report: LabeledReport, details: Iterable[LineDetail] | None = None) -> Explanation:
-        """Mentions, residue and reasons of a labelled report, with offsets in its raw text."""
-        if report.method == "template":
-            why = {"template": report.template, "rule": self.lexicon.templates_by_id[str(report.template)]}
-            classes = {name: Because(0, "template", why) for name in self.classes}
-            return Explanation((), (), classes, frozenset(self.lexicon.findings))
-        mentions: list[Mention] = []
-        residue: list[Span] = []
-        normal: list[tuple[Span, tuple[str, ...], str]] = []
-        not_assessable: set[str] = set()
-        cleared: set[str] = set()
-        for normalized, at, line, detail in self.details(report.text) if details is None else details:
-
-            def span(start: int, end: int, n: Normalized = normalized, at: int = at, line: Line = line) -> Span:
-                first, last = n.raw_span(line.start + start, line.start + end)
-                return Span(at + first, at + last, report.text[at + first : at + last])
-
-            for raw in detail.mentions:
-                where = span(raw.start, raw.end)
-                place = span(*raw.location).text if raw.location is not None else None
-                cue = span(*raw.cue).text if raw.cue is not None else None
-                mentions.append(
-                    Mention(
-                        where.start, where.end, where.text, raw.finding, raw.region, raw.side, place, detail.region,
-                        raw.rule, "exact" if raw.repair is None else "fuzzy", raw.assertion, cue, raw.repair, raw.score,
-                        raw.layer,
-                    )
-                )  # fmt: skip
-            residue += [span(*where) for where in detail.residue]
-            for statement in detail.normal:
-                normal.append((span(statement.start, statement.end), statement.regions, statement.rule))
-                cleared.update(statement.clears)
-            not_assessable |= detail.not_assessable
-        classes = {name: _because(name, report, mentions, normal, not_assessable) for name in self.classes}
-        return Explanation(tuple(mentions), tuple(residue), classes, frozenset(cleared))
-
-
-def _because(
-    name: str, report: LabeledReport, mentions: list[Mention], normal: list[tuple[Span, tuple[str, ...], str]],
-    not_assessable: set[str],
-) -> Because:  # fmt: skip
-    """Why a class has its value: what sets it, else the first thing said that denies it.  Anything concerns abnormal."""
-    concern = [(i, m) for i, m in enumerate(mentions) if name in (m.region, "abnormal")]
-    if report.labels[name]:
-        return Because(1, "mention", {"mentions": [i for i, m in concern if m.assertion in ("present", "uncertain")]})
-    if name in not_assessable:
-        return Because(0, "not assessable")
-    for i, m in concern:
-        if m.assertion == "absent":
-            span = Span(m.start, m.end, m.text).to_dict()
-            return Because(0, "negation", {"cue": m.cue, "mention": i, "span": span})
-    for where, regions, rule in normal:
-        if name in (*regions, "abnormal"):
-            return Because(0, "normal statement", {"span": where.to_dict(), "rule": rule})
-    if concern:  # all of them of another film or time, or in doubt about something else
-        return Because(0, "not about this film", {"mentions": [i for i, _ in concern]})
-    return Because(0, "not mentioned")
-
-
 @contextmanager
 def _uncollected() -> Iterator[None]:
     """Rules live as long as the process: the collector need not walk them, neither while they are made nor later."""
@@ -530,16 +387,6 @@ def template_words(tokens: list[Reading]) -> str:
     if any(reading.key in _IN_NO_TEMPLATE for reading in tokens):
         return NO_TEMPLATE
     return " ".join([reading.key for reading in tokens if reading.word])
-
-
-def joined_spans(spans: list[tuple[int, int]], joins: tuple[int, ...]) -> list[tuple[int, int]]:
-    """Spans of tokens after some were put together with their right neighbours."""
-    if not joins:
-        return spans
-    swallowed = {i + 1 for i in joins}
-    return [
-        (start, spans[i + 1][1] if i in joins else end) for i, (start, end) in enumerate(spans) if i not in swallowed
-    ]
 
 
 def _template_lines(lexicon: Lexicon) -> frozenset[str]:

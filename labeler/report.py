@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labeler.labeler import Labeler
 
 AUTO, REVIEW, REVIEWED = "auto", "review", "reviewed"
 ASSERTED = ("present", "uncertain")  # the assertions under which a finding counts
@@ -92,3 +95,62 @@ class Explanation:
     residue: tuple[Span, ...]
     classes: dict[str, Because]
     cleared: frozenset[str] = frozenset()
+
+
+class LabeledReport:
+    """A report's labels, how they came about, and on request every word behind them.
+
+    `labels` are 0/1 per class with uncertain findings counted 1; `uncertain` names the classes that nothing definite
+    sets.  `status` is auto or review (reviewed once a person has decided), `method` template, rules or person.
+    """
+
+    __slots__ = ("text", "labels", "status", "method", "uncertain", "reasons", "template", "_labeler", "_explanation")
+
+    def __init__(
+        self, text: str, labels: dict[str, int], status: str, method: str, uncertain: tuple[str, ...],
+        reasons: tuple[str, ...], template: str | None, labeler: Labeler,
+    ) -> None:  # fmt: skip
+        self.text, self.labels, self.status, self.method = text, labels, status, method
+        self.uncertain, self.reasons, self.template = uncertain, reasons, template
+        self._labeler = labeler
+        self._explanation: Explanation | None = None
+
+    @property
+    def explanation(self) -> Explanation:
+        """Mentions, residue and the reason of every class, with offsets in the raw text."""
+        if self._explanation is None:
+            self._explanation = self._labeler.explain(self)
+        return self._explanation
+
+    def set_explanation(self, explanation: Explanation) -> None:
+        """Keep an explanation that was made along the way."""
+        self._explanation = explanation
+
+    @property
+    def mentions(self) -> tuple[Mention, ...]:
+        """Findings in text order; empty for a template."""
+        return self.explanation.mentions
+
+    @property
+    def residue(self) -> tuple[Span, ...]:
+        """What was not understood."""
+        return self.explanation.residue
+
+    @property
+    def classes(self) -> dict[str, Because]:
+        """Per class its value and why."""
+        return self.explanation.classes
+
+    def to_dict(self, report_id: str | None = None) -> dict[str, Any]:
+        """The explanation format, one object per report."""
+        out: dict[str, Any] = {} if report_id is None else {"report_id": report_id}
+        out.update(
+            labels=dict(self.labels), status=self.status, method=self.method, uncertain=list(self.uncertain),
+            reasons=list(self.reasons), template=self.template,
+            mentions=[m.to_dict() for m in self.mentions], residue=[s.to_dict() for s in self.residue],
+            classes={name: why.to_dict() for name, why in self.classes.items()},
+        )  # fmt: skip
+        return out
+
+    def __repr__(self) -> str:
+        return f"LabeledReport({self.labels}, {self.status!r}, {self.method!r})"

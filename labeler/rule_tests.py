@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from labeler.labeler import LabeledReport, Labeler
+from labeler.labeler import Labeler
 from labeler.lexicon import Lexicon
-from labeler.report import ASSERTED
+from labeler.report import ASSERTED, LabeledReport
 from labeler.rules import Located, Problem, RuleSet
 
 SHOWN_AS = {"excluded": "historical", "clinical": "historical", "contrast": "present", "earlier": "historical"}

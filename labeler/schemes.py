@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from labeler import schema
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport, Labeler
+    from labeler.labeler import Labeler
     from labeler.lexicon import FindingInfo
-    from labeler.report import Explanation
+    from labeler.report import Explanation, LabeledReport
 
 SCHEMES = ("classes", "chexpert", "vindr")
 POLICIES = {"positive": "1", "negative": "0", "missing": "", "minus1": "-1"}

@@ -19,10 +19,12 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import registry
 from spacy.vocab import Vocab
 
-from labeler.labeler import Entry, LabeledReport, Labeler, LineDetail
+from labeler.explaining import LineDetail, detail, explain
+from labeler.labeler import Entry, Labeler
 from labeler.pipe.assertion import Assertions, assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.sections import unbroken
+from labeler.report import LabeledReport
 from labeler.text import Normalized, normalize
 
 if TYPE_CHECKING:
@@ -209,20 +211,20 @@ class Interpolation(_Component):
     def _report(self, doc: Doc) -> LabeledReport:
         labeler = self.labeler
         entries = [Entry() for _ in range(doc._.vnlabel.groups)]
-        details: list[LineDetail] = []
+        told: list[LineDetail] = []
         for line in doc._.vnlabel.lines:
             entry = entries[line.group]
-            details.append(
+            told.append(
                 LineDetail(
                     line.normalized, line.at, line.line,
-                    labeler.detail(line.line, line.clauses, line.said, line.match, line.topic),
+                    detail(labeler, line.line, line.clauses, line.said, line.match, line.topic),
                 )
             )  # fmt: skip
             verdict = labeler.interpolator.verdict(line.clauses, line.said, line.match.doubt, line.section)
             labeler.add(entry, line.line, verdict, line.parts)
             entry.after = labeler.context(verdict.section, verdict.topic, doc._.vnlabel.unmarked)
         report = labeler.combine(doc.text, entries)
-        report.set_explanation(labeler.explain(report, details))
+        report.set_explanation(explain(labeler, report, told))
         return report
 
 

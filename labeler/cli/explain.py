@@ -12,8 +12,7 @@ from labeler.cli.base import Failure, load_labeler, rules_option, table
 from labeler.highlight import pieces
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport
-    from labeler.report import Mention
+    from labeler.report import LabeledReport, Mention
 
 REGION_COLOURS = {"chest_wall": "yellow", "pleura": "cyan", "parenchyma": "magenta", "cardio": "red", "other": "blue"}
 ASSERTION_STYLES = {"present": "bold reverse", "uncertain": "bold underline", "absent": "", "historical": "dim italic"}

@@ -28,7 +28,8 @@ from labeler.dataset.workspace import Workspace, film_key, items
 from labeler.highlight import pieces
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED
 from labeler.io.writers import Outputs, remove_leftovers, row
-from labeler.labeler import LabeledReport, Labeler
+from labeler.labeler import Labeler
+from labeler.report import LabeledReport
 
 KINDS = ("match", "labels", "quality")
 TABLE = "review.csv"

@@ -17,7 +17,7 @@ from labeler.io.sources import BadInput, Delimited, Refused, make_report, missin
 from labeler.report import ASSERTED, Report
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport
+    from labeler.report import LabeledReport
 
 HASH = "text_hash"
 CORRECTED = "corrected_text"

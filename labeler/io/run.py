@@ -25,8 +25,8 @@ from labeler.io.corpus import accepted
 from labeler.io.decisions import Decision, Decisions, review_columns, text_hash, with_given
 from labeler.io.sources import BadInput, Refused, Source
 from labeler.io.writers import STDOUT, Outputs, dump, row
-from labeler.labeler import LabeledReport, Labeler
-from labeler.report import REVIEW, REVIEWED, Because, Report
+from labeler.labeler import Labeler
+from labeler.report import REVIEW, REVIEWED, Because, LabeledReport, Report
 from labeler.schemes import Scheme, Values, class_values
 
 PERSON = "person"

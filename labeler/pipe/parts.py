@@ -56,6 +56,17 @@ class Match(NamedTuple):
         base = next(base for first, base in reversed(self.bases) if first <= k)
         return base + self.items[k].first
 
+    def spans(self, typed: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Where its tokens stand; `typed` is where they stood before some were put together with their neighbours."""
+        if not self.joins:
+            return typed
+        swallowed = {i + 1 for i in self.joins}
+        return [
+            (start, typed[i + 1][1] if i in self.joins else end)
+            for i, (start, end) in enumerate(typed)
+            if i not in swallowed
+        ]
+
 
 class Parts:
     """Finds the parts of lines.

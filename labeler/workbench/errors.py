@@ -9,7 +9,7 @@ from labeler.evaluate import Outcome
 from labeler.report import ASSERTED
 
 if TYPE_CHECKING:
-    from labeler.labeler import LabeledReport
+    from labeler.report import LabeledReport
 
 
 def error_record(one: Outcome, report: LabeledReport) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from labeler.labeler import Labeler, joined_spans
+from labeler.labeler import Labeler
 from labeler.lexicon import template_key
 from labeler.patterns import Words
 from labeler.pipe import items as kind
@@ -115,7 +115,7 @@ class Collector:
             return None
         guessed = any(item.cost and item.kind == kind.CUE for item in items)  # a cue that may be none excludes nothing
         text = reading.line.text
-        spans = joined_spans(self.labeler.tokenizer.spans(text), reading.match.joins)
+        spans = reading.match.spans(self.labeler.tokenizer.spans(text))
         names = _names([text[a:b] for a, b in spans])
         vocabulary = self.labeler.lexicon.vocabulary
         marked = has_any_mark(text)

@@ -7,7 +7,7 @@ may be there.  The side is compared where the table names one ("none": the text 
 from __future__ import annotations
 
 from labeler import Labeler
-from labeler.labeler import LabeledReport
+from labeler.report import LabeledReport
 
 
 def assert_mentions(labeler: Labeler, text: str, expected: str) -> LabeledReport:
