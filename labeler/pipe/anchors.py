@@ -72,7 +72,10 @@ class Anchorer:
         item = items[k]
         if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
             pass  # "mp ko day": "không dày", not "không đáy"
-        elif item.kind in (SIGN, STRUCTURE, HEADING):
+        elif item.kind == SIGN:
+            self._fit(clauses, k)
+            return
+        elif item.kind in (STRUCTURE, HEADING):
             return
         following = items[k + 1] if k + 1 < len(items) else None
         if item.kind == CUE and k and _denies_next(items[k - 1]):  # "không TD, không TK"
@@ -89,6 +92,19 @@ class Anchorer:
             if items[k].kind == SIGN and (self._left(clauses, k) is not None or self._right(clauses, k) is not None):
                 return
             items[k] = item
+
+    def _fit(self, clauses: Clauses, k: int) -> None:
+        """Of signs typed alike, take the one that a structure beside it takes: "trung that rong" is "rộng", not "rỗng"."""
+        items = clauses.items
+        item = items[k]
+        if item.unit is None or item.unit.alone is not None:
+            return
+        for unit in (item.unit, *item.others):
+            if kind_of(unit) == SIGN and unit.beside:
+                items[k] = item.as_kind(SIGN, unit)
+                if self._left(clauses, k) is not None or self._right(clauses, k) is not None:
+                    return
+        items[k] = item
 
     def _cut_to_fit(self, clauses: Clauses, k: int) -> None:
         """Read a sign as its first words where the structure right before it takes those alone.

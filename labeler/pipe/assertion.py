@@ -87,7 +87,8 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.section = "description"
         sentence = _Sentence(clauses, out, first, last)
         sentence.read()
-        _answer(clauses, first, last)
+        if _answer(clauses, first, last):
+            out.reasons.add("unclear_indication")
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
         then = then or (bool(clauses.timed) and dated(clauses, first, last))
@@ -98,21 +99,28 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
     return out
 
 
-def _answer(clauses: Clauses, first: int, last: int) -> None:
-    """A sentence that only denies answers the question before it: "Tim to? Không." """
+def _answer(clauses: Clauses, first: int, last: int) -> bool:
+    """Let a sentence that only denies answer the question before it ("Tim to? Không."); whether the answer is unclear."""
     items = clauses.items
     if not first or items[first - 1].key != "?":
-        return
+        return False
     said = [k for k in range(first, last + 1) if items[k].kind not in _FILLERS and items[k].kind != PUNCT]
-    unit = items[said[0]].unit if len(said) == 1 else None
+    unit = items[said[0]].unit if said else None
     if unit is None or unit.cue is None or unit.cue.assertion != "absent":
-        return
-    for j in range(first - 1, -1, -1):
-        if clauses.sentence[j] != clauses.sentence[first - 1]:
-            return
-        for hit in clauses.hits.get(j, ()):
-            if hit.assertion == "uncertain":
-                hit.assertion, hit.cue = "absent", said[0]
+        return False
+    asked = [
+        hit
+        for j in range(first)
+        if clauses.sentence[j] == clauses.sentence[first - 1]
+        for hit in clauses.hits.get(j, ())
+        if hit.assertion == "uncertain"
+    ]
+    if len(said) > 1:  # "Lao? Chưa thấy tổn thương."
+        told = [hit for j in said for hit in clauses.hits.get(j, ())]
+        return bool(asked and told) and all(hit.sense.generic and hit.assertion == "absent" for hit in told)
+    for hit in asked:
+        hit.assertion, hit.cue = "absent", said[0]
+    return False
 
 
 def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
@@ -288,6 +296,8 @@ class _Sentence:
         """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
         if self._after_colon(k):
             return True
+        if k < self.last and self.items[k + 1].key == ":" and not any(j in self.clauses.hits for j in range(self.first, k)):
+            return False  # "Âm tính: tràn dịch, tràn khí"
         segment = self.clauses.segment
         ahead = range(k + 1, self.last + 1)
         if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
@@ -327,7 +337,7 @@ class _Sentence:
         if colon and kind == "absent":
             hits = [hit for hit in hits if not self._answers(k, hit)]
         if not hits and self._opens_segment(k):
-            hits = self._said_in(self.clauses.segment[k] - 1, k)
+            hits = self._of_this_side(k, self._said_in(self.clauses.segment[k] - 1, k))
         if not hits and colon and kind == "absent":  # "Hạch: không"
             for j in range(self.first, k):
                 for hit in self.clauses.hits.get(j, ()):
@@ -345,6 +355,18 @@ class _Sentence:
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
+
+    def _of_this_side(self, k: int, hits: list[Hit]) -> list[Hit]:
+        """Findings of the segment before that a cue with a side of its own can be about: "dịch phải, bên trái đã hết"."""
+        segment = self.clauses.segment
+        after = next((j for j in range(k + 1, self.last + 1) if self.items[j].kind not in _FILLERS), self.last + 1)
+        own = (self.items[j] for j in range(self.first, after) if segment[j] == segment[k] and self.items[j].kind == SIDE)
+        sides = {item.unit.role for item in own if item.unit is not None and item.unit.role != "both"}
+        if not sides:
+            return hits
+        if any(hit.side is None for hit in hits):
+            self.out.reasons.add("ambiguous_scope")
+        return [hit for hit in hits if hit.side in sides]
 
     def _answers(self, k: int, hit: Hit) -> bool:
         """Whether a finding before a denied one answers a question of its own: "phổi: mờ đáy phải, tràn dịch: không"."""
@@ -485,6 +507,8 @@ class _Sentence:
             return False
         last = scope.covered[-1]
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in scope.covered) and hit.anchor > k:
+            if not scope.comma and hit.side in ("left", "right") and last.sense.region != hit.sense.region:
+                self.out.reasons.add("ambiguous_scope")  # "không tràn khí mờ đáy phổi trái"
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not scope.comma and self._same_family(last, hit):
             return False

@@ -276,7 +276,31 @@ OTHER_FILMS = [
     ("So sánh phim hôm qua: tim to không đổi.", "cardiomegaly present"),
 ]
 
+BY_SIDE_AND_BY_ANSWER = [
+    # what is gone on one side says nothing of the other
+    ("Còn ít dịch màng phổi phải, bên trái đã hết.", "pleural_effusion present right"),
+    ("Tràn dịch màng phổi hai bên, bên trái đã hết.", "pleural_effusion present both"),
+    ("Tràn dịch màng phổi phải, đã hết bên trái.", "pleural_effusion present right"),
+    ("Tràn dịch màng phổi trái, bên trái đã hết.", "pleural_effusion absent left"),
+    # an answer, and a list under its head
+    ("Tim to? Không.", "cardiomegaly absent"),
+    ("Tim to? Không. Tràn dịch màng phổi.", "cardiomegaly absent; pleural_effusion present"),
+    ("Âm tính: TKMP, TDMP, gãy xương.", "pneumothorax absent; pleural_effusion absent; bone_fracture absent"),
+    ("TKMP: âm tính.", "pneumothorax absent"),
+    ("Gãy xương sườn 6 phải, xương đòn phải: không.", "rib_fracture present right"),
+    # a list of tubes that are not there yet
+    ("Phim chụp trước khi đặt NKQ, CVC.", "endotracheal_tube historical; central_line historical"),
+    ("Phim chụp trước khi đặt NKQ, tràn khí màng phổi.", "endotracheal_tube historical; pneumothorax present"),
+    # double negation
+    ("Không phải không có nốt mờ đỉnh phổi phải.", "nodule present right"),
+    ("Đám mờ thùy trên phải ghi nhận tháng trước nay còn nguyên.", "lung_opacity present"),
+]
+
 ILLUSIONS = [
+    ("Đáy phổi đậm hơn do phim thì thở ra.", "lung_opacity absent"),
+    ("Hít chưa đủ nên hai đáy phổi mờ.", "lung_opacity absent both"),
+    ("Hít chưa đủ, hai đáy phổi mờ.", "lung_opacity present both"),
+    ("Nốt nhỏ đỉnh phổi trái là do chồng xương.", "nodule absent left"),
     ("Bóng tim có vẻ to do chụp nằm.", "cardiomegaly absent"),
     ("Hít vào nông làm vân phổi đậm.", "bronchovascular_markings absent"),
     ("Vân phổi đậm hai đáy không do tư thế.", "bronchovascular_markings present"),
@@ -285,6 +309,11 @@ ILLUSIONS = [
 ]
 
 TREATED = [
+    ("Chụp sau mười ngày điều trị viêm phổi, nay hai phổi sáng.", "-"),
+    ("Viêm phổi, điều trị kháng sinh.", "pneumonia present"),
+    ("Đã chữa lao năm 2010, xơ đỉnh phổi phải.", "fibrosis present right"),
+    ("Đối tượng: BN lao phổi AFB (+). AFB: âm. XQ: hai phổi sáng.", "tuberculosis historical"),
+    ("Đã vá thông liên nhĩ năm 5 tuổi, tim không to.", "cardiomegaly absent"),
     ("Kiểm tra sau viêm phổi 4 tuần: hai phổi sáng.", "-"),
     ("Phim trước đặt CVC: hai phổi sáng.", "central_line historical"),
     ("Sau dẫn lưu TKMP trái ngày 2, phổi trái đã nở.", "chest_drain present"),
@@ -297,7 +326,7 @@ TREATED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WHAT_IS_GONE + FORMS + OTHER_FILMS + ILLUSIONS + TREATED)
+@pytest.mark.parametrize(("text", "expected"), WHAT_IS_GONE + FORMS + OTHER_FILMS + BY_SIDE_AND_BY_ANSWER + ILLUSIONS + TREATED)
 def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> None:
     assert_mentions(labeler, text, expected)
 
@@ -312,7 +341,30 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Xương xườn không gãy. Theo rõi viêm phổi.",
         "Phổi trái sáng, không tái phát.",  # a property denied
         "Hiện không thấy hoạt tính. Tim nhỏ.",
+        "Nốt mờ thùy trên phải. Không thấy nốt nào khác.",  # of others
+        "Phổi trái không tổn thương mới, đám mờ cũ đã tan.",
+        "Tim bị đẫy wa trái.",  # hỏi and ngã, and an onset of short messages
     ],
 )
 def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
     assert labeler.label(text).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Tràn dịch màng phổi, bên phải đã hết.", "ambiguous_scope"),  # which side is left?
+        ("Không tràn khí mờ nhẹ đáy phổi trái.", "ambiguous_scope"),  # a comma may be missing
+        ("Hít nông nên bóng tim có thể to.", "ambiguous_scope"),
+        ("Lao? Chưa thấy tổn thương.", "unclear_indication"),
+        ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
+        ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
+    ],
+)
+def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: str, reason: str) -> None:
+    assert reason in labeler.label(text).reasons
+
+
+def test_a_lone_misspelt_word_is_no_heading(labeler: Labeler) -> None:
+    """ "CPR" is a letter from "CRP", under which nothing would be read."""
+    assert labeler.label("Sau CPL: gãy sườn 5 phải.").labels["chest_wall"] == 1
