@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from labeler.cli.base import Failure, table
-from labeler.cli.dataset_base import (
-    answer,
-    json_option,
-    listing,
-    opened,
-    stepper,
-    workspace_argument,
-)
+from labeler.cli.dataset_base import answer, json_option, listing, opened, stepper, workspace_argument
 from labeler.cli.progress import Meter, Progress
 from labeler.schemes import POLICIES
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()

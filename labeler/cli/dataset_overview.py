@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,7 @@ from labeler.cli.dataset_base import (
     reasons_of,
     workspace_argument,
 )
-
-if TYPE_CHECKING:
-    pass
+from labeler.dataset import LISTS
 
 STDOUT = "-"
 
@@ -42,23 +40,7 @@ def status(workspace: str, as_json: bool) -> int:
 
 @click.command(name="list")
 @workspace_argument
-@click.argument(
-    "what",
-    type=click.Choice(
-        [
-            "studies",
-            "collected",
-            "views",
-            "images",
-            "reports",
-            "pairs",
-            "unmatched",
-            "refused",
-            "decisions",
-            "conflicts",
-        ]
-    ),
-)
+@click.argument("what", type=click.Choice(LISTS))
 @click.option("-o", "--output", default=STDOUT, metavar="FILE.csv", help="[default: standard output]")
 def list_(workspace: str, what: str, output: str) -> int:
     """List records as CSV, with the true identifiers: for those who may see them.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from labeler.cli.base import load_labeler, one_line, rules_option, say
@@ -18,9 +16,6 @@ from labeler.cli.dataset_base import (
     workspace_argument,
 )
 from labeler.cli.progress import Meter, Progress
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -179,7 +174,7 @@ def labels(workspace: str, rules: str | None, as_json: bool) -> int:
     }  # fmt: skip
     lines = [
         f"reports  {account.labelled} labelled, {account.kept} kept from before",
-        f"         {listing(account.statuses)}; by {listing(account.methods)}",
+        *([f"         {listing(account.statuses)}; by {listing(account.methods)}"] if account.statuses else []),
         *([f"{account.conflicts} conflicts with decisions: vnlabel dataset list {workspace} conflicts"] if account.conflicts else []),
         *_not_applied(sum(account.not_applied.values()), workspace),
     ]  # fmt: skip

@@ -153,9 +153,5 @@ def quality(workspace: str, share: float, seed: int | None, as_json: bool) -> in
         )
     else:
         lines.append("every pair has been looked at; the errors found are corrected, none can be left unseen")
-    shown = [
-        {"round": r.round, "size": r.size, "population": r.population, "decided": r.decided, "errors": r.errors, "state": r.state}
-        for r in rounds
-    ]  # fmt: skip
-    answer(as_json, {"rounds": shown, "drawn_now": new, "error_rate_at_most": bound}, lines)
+    answer(as_json, {"rounds": [r.facts() for r in rounds], "drawn_now": new, "error_rate_at_most": bound}, lines)
     return 0

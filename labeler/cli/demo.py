@@ -43,6 +43,7 @@ def demo(folder: str, patients: int, seed: int, faults: float, rules: str | None
         needs("dicom", "pydicom", "numpy", "PIL")
         if target.exists() and not (target / MARK).exists() and (not target.is_dir() or any(target.iterdir())):
             raise Failure(f"{folder}: holds other files; the demo is made in a new or empty folder")
+        labeler = load_labeler(rules)
         if target.exists():
             shutil.rmtree(target)
         target.mkdir(parents=True)
@@ -51,7 +52,6 @@ def demo(folder: str, patients: int, seed: int, faults: float, rules: str | None
         from labeler.demo.page import write_page
         from labeler.demo.run import PAGE, run, summary
 
-        labeler = load_labeler(rules)
         hospital = build(patients, seed, faults)
         outcome = run(hospital, target, labeler, lambda line: None if as_json else say(line))
         write_page(hospital, outcome, labeler, target, target / PAGE, seed)

@@ -25,8 +25,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.dicom import FilmError
 from labeler.dataset.pixels import RECIPE, Film, render, resized
-from labeler.dataset.views import THRESHOLD
-from labeler.dataset.workspace import Workspace, film_key, get, put, releases, renderings, studies
+from labeler.dataset.workspace import Workspace, film_key, get, pa_threshold, put, releases, renderings, studies
 from labeler.io.sources import BadInput
 from labeler.io.writers import Outputs, row
 
@@ -174,7 +173,7 @@ def _tasks(workspace: Workspace, db: Connection, options: Options, every_view: b
         .order_by(studies.c.sop_uid)
     )
     if not every_view:
-        films = films.where(studies.c.view_probability > float(get(db, "view_threshold", THRESHOLD)))
+        films = films.where(studies.c.view_probability > pa_threshold(db))
     tasks, kept, wanted = [], 0, options.text()
     for found in db.execute(films):
         key = film_key(workspace, found.sop_uid)

@@ -19,10 +19,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, func, insert, select, text
 
 from labeler.dataset.times import SECOND
-from labeler.dataset.workspace import Workspace, decisions, get, pairs, put, reports, unmatched
+from labeler.dataset.workspace import Workspace, decisions, get, pa_threshold, pairs, put, reports, unmatched
 
 WINDOW = 24 * 3600 * SECOND
-PA_THRESHOLD = 0.5
 WRITTEN = 20_000  # rows written at once
 
 MATCHED, REVIEW = "matched", "review"
@@ -191,7 +190,7 @@ def films_wait(db: Connection) -> bool:
     query = text("""SELECT 1 FROM studies t WHERE (refused IS NULL AND coalesce(view_probability > :threshold, 0)) <> (
                       EXISTS (SELECT 1 FROM pairs p WHERE p.sop_uid = t.sop_uid)
                       OR EXISTS (SELECT 1 FROM unmatched u WHERE u.sop_uid = t.sop_uid)) LIMIT 1""")
-    return db.execute(query, {"threshold": get(db, "view_threshold", PA_THRESHOLD)}).first() is not None
+    return db.execute(query, {"threshold": pa_threshold(db)}).first() is not None
 
 
 @dataclass
@@ -212,7 +211,7 @@ def match_all(workspace: Workspace, ids: PatientIds | None, step: Callable[[int]
         put(writing, "patient_ids", asdict(ids))
         raw: Any = reading.connection.driver_connection
         raw.create_function("patient_key", 1, ids.key, deterministic=True)
-        threshold = get(writing, "view_threshold", PA_THRESHOLD)
+        threshold = pa_threshold(writing)
         decided, stale = decided_films(writing)
         put(writing, "matched_through", writing.execute(select(func.max(decisions.c.id))).scalar() or 0)
         films = _films(reading, threshold)

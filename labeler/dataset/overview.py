@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from labeler.dataset import LISTS
 from labeler.dataset.labels import conflicts, verdicts_by_report
-from labeler.dataset.match import PA_THRESHOLD, codes, decided_films
+from labeler.dataset.match import codes, decided_films
 from labeler.dataset.quality import all_rounds, upper_bound
 from labeler.dataset.review import report_key
 from labeler.dataset.times import iso
-from labeler.dataset.workspace import Workspace, film_key, get
+from labeler.dataset.workspace import Workspace, film_key, get, pa_threshold
 
 
 def status(workspace: Workspace) -> dict[str, Any]:
@@ -43,7 +44,7 @@ def _his(db: Connection) -> dict[str, Any]:
 
 
 def _pacs(db: Connection) -> dict[str, Any]:
-    threshold = float(get(db, "view_threshold", PA_THRESHOLD))
+    threshold = pa_threshold(db)
     usable = "FROM studies WHERE refused IS NULL"
     missing = "FROM objects WHERE state <> 'done'"
     return {
@@ -96,12 +97,7 @@ def _quality(db: Connection) -> dict[str, Any]:
     done = all_rounds(db)
     bound = upper_bound(done)
     return {
-        "rounds": [
-            {"round": r.round, "size": r.size, "population": r.population, "decided": r.decided, "errors": r.errors,
-             "state": r.state}
-            for r in done
-        ],
-        "error_rate_at_most": bound,
+        "rounds": [r.facts() for r in done], "error_rate_at_most": bound,
     }  # fmt: skip
 
 
@@ -125,11 +121,10 @@ _REPORT_FACTS = "s.session_id, r.service_id, r.report_time, r.nth, s.patient_id,
 
 def rows_of(workspace: Workspace, what: str) -> tuple[list[str], Iterator[list[str]]]:
     """(header, rows) of a list, with true identifiers; times as ISO 8601."""
-    lists = {
-        "studies": _studies, "collected": _collected, "views": _views, "images": _images, "reports": _reports,
-        "pairs": _pairs, "unmatched": _unmatched, "refused": _refused, "decisions": _decisions, "conflicts": _conflicts,
-    }  # fmt: skip
-    return lists[what](workspace)
+    lists = (
+        _studies, _collected, _views, _images, _reports, _pairs, _unmatched, _refused, _decisions, _conflicts,
+    )  # fmt: skip
+    return dict(zip(LISTS, lists, strict=True))[what](workspace)
 
 
 def _select(workspace: Workspace, query: str) -> Iterator[Any]:

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, func, insert, select, text
 from labeler.dataset.workspace import Workspace, get, put, rounds, samples
 from labeler.io.sources import BadInput
 
-SHARE = 0.05
 CONFIDENCE = 0.95
 
 OPEN, CLEAN, ERRORS = "open", "clean", "errors"
@@ -46,6 +45,13 @@ class Round:
         if self.decided < self.size:
             return OPEN
         return ERRORS if self.errors else CLEAN
+
+    def facts(self) -> dict[str, int | str]:
+        """What is told of it."""
+        return {
+            "round": self.round, "size": self.size, "population": self.population, "decided": self.decided,
+            "errors": self.errors, "state": self.state,
+        }  # fmt: skip
 
 
 def all_rounds(db: Connection) -> list[Round]:

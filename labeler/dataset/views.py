@@ -21,13 +21,12 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 
 from labeler.dataset.dicom import FilmError, needs, quiet, read, text
 from labeler.dataset.projection import READ, VERSION, Verdict, judge
-from labeler.dataset.workspace import Workspace, get, put, studies
+from labeler.dataset.workspace import Workspace, pa_threshold, put, studies
 from labeler.io.sources import BadInput
 
 BATCH = 32  # films asked about and written at once
 TRIES, PAUSE, TIMEOUT = 3, 0.5, 60.0  # of the service; seconds
 AT_ONCE = 4  # requests
-THRESHOLD = 0.5
 SHIPPED = Path(__file__).parents[2] / "vision" / "pa.onnx"
 
 
@@ -186,7 +185,7 @@ def view_all(
     with workspace.engine.begin() as db:
         if threshold is not None:
             put(db, "view_threshold", threshold)
-        threshold = float(get(db, "view_threshold", THRESHOLD))
+        threshold = pa_threshold(db)
     todo = _waiting(workspace, provider, only_unknown)
     change = (
         update(studies).where(studies.c.sop_uid == bindparam("uid"))

@@ -48,6 +48,7 @@ PART = ".key.part"
 KEY_BYTES = 32
 HASH_DIGITS = 32
 CACHE = 8_192  # KiB of pages in memory
+PA_THRESHOLD = 0.5  # where `views` was given no other
 
 metadata = MetaData()
 
@@ -323,6 +324,11 @@ def get(db: Connection, name: str, default: Any = None) -> Any:
     """A setting, or the default."""
     value = db.execute(settings.select().where(settings.c.name == name)).first()
     return default if value is None else json.loads(value.value)
+
+
+def pa_threshold(db: Connection) -> float:
+    """The probability above which a film is PA."""
+    return float(get(db, "view_threshold", PA_THRESHOLD))
 
 
 @contextlib.contextmanager

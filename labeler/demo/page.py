@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 from labeler.dataset.overview import status
 from labeler.dataset.review import coloured, inline_image
 from labeler.dataset.times import SECOND
-from labeler.dataset.workspace import Workspace
+from labeler.dataset.workspace import Workspace, pa_threshold
 from labeler.demo.hospital import Hospital
 from labeler.demo.run import WORKSPACE, Outcome
 from labeler.io.writers import Outputs
@@ -84,7 +84,8 @@ def _funnel(db: Connection, hospital: Hospital, outcome: Outcome, found: dict[st
         db,
         """SELECT CASE WHEN view_probability IS NOT NULL THEN 'lateral, bedside or another part of the body'
              WHEN instr(view_reason, ':') THEN substr(view_reason, 1, instr(view_reason, ':') - 1) ELSE view_reason END,
-           count(*) FROM studies WHERE coalesce(view_probability, 0) <= 0.5 GROUP BY 1""",
+           count(*) FROM studies WHERE coalesce(view_probability, 0) <= :threshold GROUP BY 1""",
+        threshold=pa_threshold(db),
     )
     yield Step("PA chest films, by their attributes", pacs["images"] - sum(views.values()), _reasons(views))
     yield Step("made into images", pacs["pa"], _reasons(pacs["refused_by"]))
@@ -93,8 +94,8 @@ def _funnel(db: Connection, hospital: Hospital, outcome: Outcome, found: dict[st
     yield Step("in the data set", outcome.exported, _reasons(found["labels"]["review_by"]))
 
 
-def _counts(db: Connection, query: str) -> dict[str, int]:
-    return {str(row[0]): int(row[1]) for row in db.execute(text(query))}
+def _counts(db: Connection, query: str, **values: object) -> dict[str, int]:
+    return {str(row[0]): int(row[1]) for row in db.execute(text(query), values)}
 
 
 def _examples(workspace: Workspace, db: Connection, labeler: Labeler) -> Iterable[dict[str, Any]]:

@@ -24,9 +24,9 @@ from labeler.dataset.services import Services
 from labeler.dataset.split import split_all
 from labeler.dataset.times import iso
 from labeler.dataset.views import Attributes, view_all
-from labeler.dataset.workspace import Workspace, get
+from labeler.dataset.workspace import Workspace, pa_threshold
 from labeler.demo.hospital import MATCHED, NOT_PA, PA, REVIEW, UNKNOWN, UNMATCHED, Film, Hospital, Report
-from labeler.demo.write import HIS, PACS, TRUTH, write_films, write_his, write_truth
+from labeler.demo.write import HIS, PACS, TRUTH, film_file, write_films, write_his, write_truth
 from labeler.labeler import Labeler
 
 SIZE = 512
@@ -102,7 +102,7 @@ def run(hospital: Hospital, folder: Path, labeler: Labeler, tell: Callable[[str]
         meta = stage("export", lambda: export(workspace, data, with_review=False, policy="positive", step=ignore))
         outcome.exported = meta["counts"]["images"]
         with workspace.engine.connect() as db:
-            _compare(db, hospital, outcome)
+            _compare(db, hospital, folder / PACS, outcome)
     return outcome
 
 
@@ -112,20 +112,21 @@ def _write(hospital: Hospital, folder: Path) -> None:
     write_truth(hospital, folder / TRUTH)
 
 
-def _compare(db: Connection, hospital: Hospital, outcome: Outcome) -> None:
+def _compare(db: Connection, hospital: Hospital, films: Path, outcome: Outcome) -> None:
     rows = {row.sop_uid: row for row in db.execute(text("SELECT sop_uid, view_probability, refused FROM studies"))}
-    asides = {row.code for row in db.execute(text("SELECT DISTINCT code FROM asides"))}
+    asides = {(row.name, row.code) for row in db.execute(text("SELECT name, code FROM asides"))}
     paired: dict[str, list[Any]] = {}
     for row in db.execute(
         text("""SELECT p.sop_uid, p.status, s.session_id, r.service_id, r.report_time FROM pairs p
                 JOIN reports r ON r.id = p.report JOIN sessions s ON s.id = r.session""")
     ):
         paired.setdefault(row.sop_uid, []).append(row)
-    threshold = float(get(db, "view_threshold", 0.5))
-    for film in hospital.films:
+    threshold = pa_threshold(db)
+    for number, film in enumerate(hospital.films):
         found = rows.get(film.uid)
         if not film.collected:
-            outcome.refused.add(found is None and film.refused in asides, film.uid)
+            file = str(films / film_file(number))
+            outcome.refused.add(found is None and (file, film.refused) in asides, film.uid)
             continue
         if found is None:
             outcome.views.add(False, film.uid)

@@ -39,7 +39,7 @@ def write_his(hospital: Hospital, folder: Path) -> None:
 def write_films(hospital: Hospital, folder: Path, step: Callable[[int], None]) -> None:
     """A folder tree as an archive exports it, with a file in it that is no film."""
     for number, film in enumerate(hospital.films):
-        file = folder / f"{number // 50:03}" / f"IM{number:06}.dcm"
+        file = folder / film_file(number)
         file.parent.mkdir(parents=True, exist_ok=True)
         data = _encoded(_data_set(film, number))
         file.write_bytes(data[: len(data) * 3 // 5] if film.damage == "truncated" else data)
@@ -49,6 +49,11 @@ def write_films(hospital: Hospital, folder: Path, step: Callable[[int], None]) -
             file.with_name(f"{file.stem}B.dcm").write_bytes(_encoded(other))
         step(1)
     (folder / "README.TXT").write_text("Exported by the archive.\n")
+
+
+def film_file(number: int) -> Path:
+    """Where a film is in the archive's folder."""
+    return Path(f"{number // 50:03}", f"IM{number:06}.dcm")
 
 
 def write_truth(hospital: Hospital, folder: Path) -> None:

@@ -370,6 +370,12 @@ def test_the_funnel(here: Path) -> None:
     assert re.search(r"matched +40   to review 0", done("status", "work").stdout)
 
 
+def test_nothing_to_label_is_said_plainly(here: Path) -> None:
+    Path("his.xml").write_text(paper(Session()))
+    done("reports", "work", "his.xml")
+    assert done("labels", "work").stdout == "reports  0 labelled, 0 kept from before\n"
+
+
 def test_every_list_is_a_table(here: Path) -> None:
     make(3)
     for what in ("studies", "reports", "pairs", "unmatched", "refused", "decisions", "conflicts"):

@@ -205,7 +205,7 @@ def test_an_interrupted_stage_says_that_it_goes_on(here: Path) -> None:
     sessions = [Session(f"S{i}", f"P{i}") for i in range(30_000)]
     Path("his.xml").write_text(paper(*sessions))
     process = start("dataset", "reports", "work", "his.xml", "--rules", RULES)
-    while not Path("work/workspace.db").exists():
+    while not Path("work/workspace.db").exists() and process.poll() is None:
         time.sleep(0.01)
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)

@@ -182,6 +182,7 @@ def test_a_film_without_patient_or_view(here: Path) -> None:
     films = [hospital.Film("blank", " "), hospital.Film("lateral", view=0.2), hospital.Film("unknown", view=None)]
     assert run(films, Session()) == {"blank": ("unmatched", "no_patient_id")}
     assert answer("status", "work")["pacs"] == {
+        "expected": 0, "came": 0, "missing": 0, "missing_by": {}, "set_aside": 0, "set_aside_by": {},
         "images": 3, "studies": 3, "refused": 0, "refused_by": {}, "pa": 1, "not_pa": 1, "view_unknown": 1,
     }  # fmt: skip
 

@@ -60,14 +60,17 @@ def test_the_truth_is_told_from_the_result(small: Path) -> None:
     from labeler import Labeler
     from labeler.demo.run import run
 
-    hospital = build(20, 1, 0.3)
+    hospital = build(40, 1, 0.6)
     matched = [film for film in hospital.films if film.fate == "matched"]
     matched[0].fate, matched[0].reports = "unmatched", []
     matched[1].reports = matched[2].reports
     matched[3].told = "not_pa"
+    one, other = (next(film for film in hospital.films if film.refused == code) for code in ("truncated", "no_sop_class"))
+    one.refused, other.refused = other.refused, one.refused
     outcome = run(hospital, small, Labeler.from_rules(), lambda line: None)
     assert outcome.matches.wrong == [matched[0].uid, matched[1].uid]
     assert outcome.views.wrong == [matched[3].uid]
+    assert set(outcome.refused.wrong) == {one.uid, other.uid}
 
 
 def test_the_same_seed_gives_the_same_hospital(small: Path) -> None:
@@ -80,6 +83,8 @@ def test_the_same_seed_gives_the_same_hospital(small: Path) -> None:
     assert digest("one") == digest("two") != digest("three")
     ran("one", "--patients", 10, "--seed", 8)  # made anew
     assert digest("one") == digest("three")
+    result = vnlabel("demo", "one", "--rules", "nowhere")
+    assert result.exit_code == 2 and digest("one") == digest("three"), "rules that cannot be read cost nothing"
 
 
 @pytest.mark.parametrize("kind", ["effusion", "pneumothorax", "opacity", "upper_opacity", "fracture"])
