@@ -128,7 +128,7 @@ def test_layers_of_one_name_may_replace_one_another(layer: Layer) -> None:
 @pytest.mark.parametrize(
     ("disable", "message"),
     [
-        ("heart", "1: disable: 'heart' is used at {small}/rules.yaml:53 and 1 more: keep it, or replace what uses it"),
+        ("heart", "1: disable: 'heart' is used at {small}/rules.yaml:53: keep it, or replace what uses it"),
         (
             "regions/cardio",
             "1: disable: 'regions/cardio' is used at {small}/rules.yaml:11 and 1 more: keep it, or replace",
