@@ -13,7 +13,7 @@ from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import Detail
 from labeler.pipe.parts import Match
 from labeler.pipe.sections import Line, unbroken
-from labeler.report import Because, Explanation, LabeledReport, Mention, Span
+from labeler.report import ASSERTED, Because, Explanation, LabeledReport, Mention, Span
 from labeler.text import Normalized, normalize
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _because(
     """Why a class has its value: what sets it, else the first thing said that denies it.  Anything concerns abnormal."""
     concern = [(i, m) for i, m in enumerate(mentions) if name in (m.region, "abnormal")]
     if report.labels[name]:
-        return Because(1, "mention", {"mentions": [i for i, m in concern if m.assertion in ("present", "uncertain")]})
+        return Because(1, "mention", {"mentions": [i for i, m in concern if m.assertion in ASSERTED]})
     if name in not_assessable:
         return Because(0, "not assessable")
     for i, m in concern:
