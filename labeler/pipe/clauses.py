@@ -5,7 +5,7 @@ from __future__ import annotations
 from labeler.lexicon import Sense, Structure
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.items import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
-from labeler.spelling import SLIP
+from labeler.typing_slips import SLIP
 
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 # cues with which a sentence turns from the past to now: "nay", "chụp lại"

@@ -19,7 +19,7 @@ from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STR
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.report import ASSERTED
-from labeler.spelling import EDIT
+from labeler.typing_slips import EDIT
 
 Said = tuple[str, str | None]  # a finding and its side
 

@@ -25,7 +25,8 @@ from labeler.pipe.items import (
     kind_of,
 )
 from labeler.pipe.tokenizer import Tokenizer
-from labeler.spelling import LOST_MARKS, Candidate, Reading, ways_of
+from labeler.spelling import Candidate, Reading, ways_of
+from labeler.typing_slips import LOST_MARKS
 
 Option = tuple[int, float, Unit, bool]  # end, cost, phrase, and whether a real word was taken for another
 # phrase, its length in tokens, cost, other readings as near, whether there is doubt, and whether a word was guessed

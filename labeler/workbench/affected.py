@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from labeler.lexicon import CueSense, Lexicon, Sense, Unit, template_key
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, word_key
-from labeler.spelling import deletions, sounds_like, undo_telex, undo_vni
 from labeler.text import normalize, skeleton
+from labeler.typing_slips import deletions, sounds_like, undo_doubling, undo_telex, undo_vni
 
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 MANY = 300  # changed phrases beyond which everything counts as touched
 _TYPED = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
-_DOUBLED = re.compile(r"(\w)\1+")
 
 
 class Typed:
@@ -112,7 +111,7 @@ def _bare_forms(typed: str) -> set[str]:
     """What a typed word may be without marks: as it stands, keystrokes undone, doubled letters single, pieces apart."""
     forms = {typed, *_LETTERS.findall(typed)}
     forms |= {found for word in list(forms) for found in (undo_telex(word), undo_vni(word)) if found}
-    forms |= {_DOUBLED.sub(r"\1", word) for word in list(forms)}
+    forms |= {undo_doubling(word) for word in list(forms)}
     return {skeleton(word_key(word)) for word in forms}
 
 

@@ -14,8 +14,8 @@ from rapidfuzz.distance import OSA
 
 from labeler.lexicon import Lexicon
 from labeler.patterns import Words, word_key
-from labeler.spelling import is_syllable
 from labeler.text import display, skeleton
+from labeler.typing_slips import is_syllable
 from labeler.workbench.residue import Residue, Slip, Times
 
 BORNE_OUT = 0.5  # share of its occurrences in which the words beside a slip must speak for the reading
