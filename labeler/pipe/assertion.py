@@ -25,6 +25,7 @@ from labeler.pipe.items import (
     SIGN,
     STRUCTURE,
     UNKNOWN,
+    Item,
 )
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
@@ -348,6 +349,8 @@ class _Sentence:
         if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles(k):
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
+        if kind == "absent" and not colon and self._ends_list(k, hits):
+            self.out.reasons.add("ambiguous_scope")  # "tràn dịch, tràn khí không thấy"
         for hit in hits:
             if hit.assertion == "present" or (
                 colon and hit.assertion == "uncertain" and kind == "absent"
@@ -355,6 +358,14 @@ class _Sentence:
                 hit.assertion, hit.cue = kind, k
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
+
+    def _ends_list(self, k: int, hits: list[Hit]) -> bool:
+        """Whether a finding that was just denied is the last of a list of bare ones, which may all be meant."""
+        first = min((hit.item for hit in hits), default=k)
+        before = [j for j in range(self.first, first) if self.items[j].kind not in (NEUTRAL, CONJUNCTION, PUNCT)]
+        bare = all(self.items[j].kind == SIGN and self.clauses.hits.get(j) for j in before)
+        said = [hit for j in before for hit in self.clauses.hits.get(j, ())]
+        return bare and any(hit.sense.finding is not None and hit.assertion == "present" for hit in said)
 
     def _of_this_side(self, k: int, hits: list[Hit]) -> list[Hit]:
         """Findings of the segment before that a cue with a side of its own can be about: "dịch phải, bên trái đã hết"."""
@@ -380,10 +391,11 @@ class _Sentence:
         return False
 
     def _opens_segment(self, k: int) -> bool:
+        segment = self.clauses.segment
         return all(
-            self.items[j].kind in _FILLERS
+            self.items[j].kind in _FILLERS or _contrasts(self.items[j])
             for j in range(self.first, k)
-            if self.clauses.segment[j] == self.clauses.segment[k]
+            if segment[j] == segment[k]
         )
 
     def _said_in(self, segment: int, k: int) -> list[Hit]:
@@ -765,3 +777,9 @@ class _Sentence:
             if self.items[j].kind == UNKNOWN or j in self.clauses.unattached:
                 return True
         return False
+
+
+def _contrasts(item: Item) -> bool:
+    """Whether an item only sets what follows against what was said: "tràn dịch nhưng nay đã hết"."""
+    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    return cue is not None and cue.assertion == "contrast"

@@ -288,6 +288,12 @@ BY_SIDE_AND_BY_ANSWER = [
     ("Âm tính: TKMP, TDMP, gãy xương.", "pneumothorax absent; pleural_effusion absent; bone_fracture absent"),
     ("TKMP: âm tính.", "pneumothorax absent"),
     ("Gãy xương sườn 6 phải, xương đòn phải: không.", "rib_fracture present right"),
+    ("Tràn dịch màng phổi không được ghi nhận.", "pleural_effusion absent"),
+    ("Lao chưa được loại trừ.", "tuberculosis uncertain"),
+    # what is denied is its change
+    ("Không thấy di lệch thêm của ổ gãy xương đòn trái.", "clavicle_fracture present left"),
+    ("Không thấy cải thiện của đám mờ đáy phải.", "lung_opacity present right"),
+    ("Trông như nốt nhưng là mạch máu cắt ngang.", "nodule absent"),
     # a list of tubes that are not there yet
     ("Phim chụp trước khi đặt NKQ, CVC.", "endotracheal_tube historical; central_line historical"),
     ("Phim chụp trước khi đặt NKQ, tràn khí màng phổi.", "endotracheal_tube historical; pneumothorax present"),
@@ -357,6 +363,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn khí mờ nhẹ đáy phổi trái.", "ambiguous_scope"),  # a comma may be missing
         ("Hít nông nên bóng tim có thể to.", "ambiguous_scope"),
         ("Lao? Chưa thấy tổn thương.", "unclear_indication"),
+        ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
     ],
