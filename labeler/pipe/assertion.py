@@ -97,7 +97,31 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.reasons.add("unclear_time")  # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
         older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
+    if out.section == "description" and not clauses.headings and _opens_with_question(clauses):
+        out.reasons.add("unclear_indication")
     return out
+
+
+def _opens_with_question(clauses: Clauses) -> bool:
+    """Whether a line opens with a bare doubt, of a region that its later sentences call normal.
+
+    "Nghi viêm phổi. Hai phổi sáng." may give the question before the answer.
+    """
+    opening = next((item for item in clauses.items if item.kind not in _FILLERS and item.kind != PUNCT), None)
+    if opening is None or not doubts(opening):
+        return False
+    asked: set[str | None] = set()
+    called_normal: set[str | None] = set()
+    for k, hits in clauses.hits.items():
+        for hit in hits:
+            there = hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
+            if clauses.sentence[k] == 0 and hit.structure is None and hit.assertion == "uncertain":
+                asked.add(hit.sense.region)
+            elif there or clauses.sentence[k] == 0:
+                return False
+            else:
+                called_normal.add(hit.structure.region if hit.structure is not None else hit.sense.region)
+    return not asked.isdisjoint(called_normal)
 
 
 def _answer(clauses: Clauses, first: int, last: int) -> bool:
@@ -783,3 +807,9 @@ def _contrasts(item: Item) -> bool:
     """Whether an item only sets what follows against what was said: "tràn dịch nhưng nay đã hết"."""
     cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
     return cue is not None and cue.assertion == "contrast"
+
+
+def doubts(item: Item) -> bool:
+    """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
+    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    return cue is not None and cue.assertion == "uncertain"

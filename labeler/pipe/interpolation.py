@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
-from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions
+from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, doubts
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item
 from labeler.pipe.parts import Match
@@ -206,7 +206,7 @@ class Interpolator:
         items = clauses.items
         first = k + 2 if k + 2 < len(items) and items[k + 1].key == ":" else k + 1
         for j in range(first, min(first + 4, len(items))):
-            if clauses.segment[j] != clauses.segment[first] or (items[j].kind == CUE and not _doubts(items[j])):
+            if clauses.segment[j] != clauses.segment[first] or (items[j].kind == CUE and not doubts(items[j])):
                 return False
             if items[j].kind == SIGN:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
@@ -367,12 +367,6 @@ class Interpolator:
                 if hit.sense.region is not None:
                     return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
-
-
-def _doubts(item: Item) -> bool:
-    """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
-    cue = item.unit.cue if item.unit is not None else None
-    return cue is not None and cue.assertion == "uncertain"
 
 
 def _far_fetched(item: Item) -> bool:

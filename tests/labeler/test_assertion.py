@@ -363,6 +363,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn khí mờ nhẹ đáy phổi trái.", "ambiguous_scope"),  # a comma may be missing
         ("Hít nông nên bóng tim có thể to.", "ambiguous_scope"),
         ("Lao? Chưa thấy tổn thương.", "unclear_indication"),
+        ("Nghi viêm phổi. Hai phổi sáng.", "unclear_indication"),  # the question before the answer?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
