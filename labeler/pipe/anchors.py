@@ -360,7 +360,9 @@ class Anchorer:
         if at is not None:
             sense = self._sense(clauses, k, at)
             assert sense is not None
-            clauses.add(k, at, None, sense)
+            hit = clauses.add(k, at, None, sense)
+            if self._fits_topic(clauses, k, hit.structure, sense, topic):
+                clauses.unplaced.append(k)
             self._spread(clauses, k, at)
             return
         if unit.alone is None and self._follows_finding(clauses, k):
@@ -420,7 +422,24 @@ class Anchorer:
             return
         if self._as_shorter(clauses, k, topic):
             return
+        if unit.role == "course":  # "góc sườn hoành tù, giảm nhiều so với trước"
+            clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)
+            return
         clauses.leave(k)
+
+    def _fits_topic(
+        self, clauses: Clauses, k: int, place: Structure | None, sense: Sense, topic: Structure | None
+    ) -> bool:
+        """Whether a sign at a mere place could be said of what its line is about: "màng phổi: mờ vùng đáy"."""
+        if sense.finding is None or place is None or place.location is None or len(place.lineage) < 2:
+            return False
+        unit, items = clauses.items[k].unit, clauses.items
+        heads = (j for j in range(k - 2, -1, -1) if items[j].kind == STRUCTURE and items[j + 1].key == ":")
+        head = next(heads, None)
+        if head is not None:
+            topic = items[head].unit.structure  # type: ignore[union-attr]
+        said = unit.sense_for(topic) if unit is not None and topic is not None else None
+        return said is not None and said.finding is not None and said.region != sense.region
 
     def _as_shorter(self, clauses: Clauses, k: int, topic: Structure | None) -> bool:
         """Read a sign that no structure takes as its first words alone ("mờ hình thoi" as "mờ")."""

@@ -86,7 +86,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
                 out.conclusion_from = first
         elif first and out.section not in SECTIONS_ABOUT_THE_FILM and not _goes_on(clauses, out.section, first, last):
             out.section = "description"
-        sentence = _Sentence(clauses, out, first, last)
+        sentence = _Sentence(clauses, out, first, last, older)
         sentence.read()
         if _answer(clauses, first, last):
             out.reasons.add("unclear_indication")
@@ -163,8 +163,9 @@ def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
 class _Sentence:
     """Reads one sentence from left to right with at most one open scope."""
 
-    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int) -> None:
+    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int, older: bool) -> None:
         self.clauses, self.out, self.first, self.last = clauses, out, first, last
+        self.older = older  # a sentence before told of an older film
         self.items = clauses.items
         self.scope: Scope | None = None
         self.override: tuple[int, str] | None = None
@@ -789,7 +790,8 @@ class _Sentence:
 
     def _dangles(self, k: int) -> bool:
         """Whether a negation of nothing is worth a look: not "Hạch: không", "P ít, T không", nor that of an older film."""
-        if self.past or (self._after_colon(k) and self._nothing_after(k)) or self._of_a_side(k):
+        answers = self._after_colon(k) and self._nothing_after(k)
+        if self.past or answers or self._of_a_side(k) or (self.older and self.now and self._ends_after(k)):
             return False
         return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
 

@@ -43,14 +43,30 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
             for hit in ahead:
                 hit.assertion, hit.cue = "present", None
             unclear = unclear or (bool(ahead) and not _is_earlier(clauses, mark))
+        elif before and _called_normal(clauses, first, mark):
+            for hit in before:
+                hit.assertion, hit.cue = "historical", mark
         elif before and not _has_course(clauses, first, mark) and not _measured(clauses, mark, last):
             unclear = True
     return unclear or _turned(clauses, first, last, now, settled) or _undated(clauses, first, last)
 
 
+def _called_normal(clauses: Clauses, first: int, mark: int) -> bool:
+    """Whether the whole film was called normal before: "phim trở về bình thường, lao phổi đã điều trị"."""
+    hits = [hit for _, hit in _hits(clauses, first, mark)]
+    return any(hit.sense.whole_film and hit.assertion == "present" for hit in hits)
+
+
 def left_open(clauses: Clauses, first: int, last: int) -> bool:
-    """Whether a sentence says the course of something that it does not name: "Phim này không thay đổi"."""
-    return _has_course(clauses, first, last + 1) and not any(True for _ in _hits(clauses, first, last + 1))
+    """Whether a sentence says the course or amount of what it does not name: "phim này không thay đổi", "nay còn ít"."""
+    told = _has_course(clauses, first, last + 1) or any(_remains(item) for item in clauses.items[first : last + 1])
+    return told and not any(True for _ in _hits(clauses, first, last + 1))
+
+
+def _remains(item: Item) -> bool:
+    """An amount, or a cue such as "còn"."""
+    cue = item.unit.cue if item.unit is not None else None
+    return item.kind == AMOUNT or (cue is not None and (cue.assertion, cue.scope) == ("present", "clause"))
 
 
 def dated(clauses: Clauses, first: int, last: int) -> bool:

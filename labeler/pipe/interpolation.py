@@ -88,6 +88,9 @@ class Interpolator:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
+        observations = {name: info.chexpert for name, info in lexicon.findings.items()}
+        self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
+        self.pneumothoraces = {name for name, observation in observations.items() if observation == "Pneumothorax"}
 
     def verdict(self, clauses: Clauses, said: Assertions, doubt: bool, section: str) -> Verdict:
         """What a line means for the labels; `section` is the one it was read in."""
@@ -132,7 +135,7 @@ class Interpolator:
             elif assertion == "not_assessable":
                 reasons.add("not_assessable")
             else:
-                historical = True
+                historical |= hit.cue is None or section in SECTIONS_ABOUT_THE_FILM
         if said.not_assessable:
             reasons.add("not_assessable")
         for k in self.residue(clauses, said):
@@ -199,7 +202,37 @@ class Interpolator:
             for hit in hits:
                 if hit.sense is UNATTACHED or (introduces and hit.assertion in ASSERTED):
                     continue
+                if hit.sense.finding in self.collapses and hit.assertion in ASSERTED:
+                    self._as_extent(clauses, hit)
                 yield k, hit
+
+    def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
+        """A whole lung collapsed beside a pneumothorax of its side tells how large that is: no atelectasis of its own."""
+        unit = clauses.items[hit.item].unit
+        assert unit is not None
+        held = hit.structure
+        if held is None and len(unit.words) > 1:  # "xẹp phổi"
+            inner = self.lexicon.find(unit.words[1:])
+            held = inner.structure if inner is not None else None
+        elif len(unit.words) > 1:
+            return  # "dải xẹp"
+        if held is None or held.location is not None or self._place_beside(clauses, hit.item):
+            return  # a lobe
+        for others in clauses.hits.values():
+            for other in others:
+                air = other.sense.finding in self.pneumothoraces and other.assertion == hit.assertion
+                if air and not {"left", "right"} <= {other.side, hit.side}:
+                    hit.sense = other.sense
+                    return
+
+    def _place_beside(self, clauses: Clauses, k: int) -> bool:
+        """Whether the segment of an item names a place."""
+        for j, item in enumerate(clauses.items):
+            if item.kind == STRUCTURE and clauses.segment[j] == clauses.segment[k]:
+                structure = item.unit.structure if item.unit is not None else None
+                if structure is not None and len(structure.lineage) > 1:
+                    return True
+        return False
 
     def _introduces(self, clauses: Clauses, k: int) -> bool:
         """Whether a generic word ("tổn thương", "bất thường:") only introduces the finding right after it."""

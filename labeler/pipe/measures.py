@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from labeler.lexicon import Sense
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import NEUTRAL, SIGN, STRUCTURE
+from labeler.pipe.items import NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE
 from labeler.pipe.parts import Match
 from labeler.spelling import Reading
+
+_ARROWS = frozenset({"->", "=>", "→", "⇒"})
 
 
 def measure(clauses: Clauses, match: Match, k: int) -> None:
@@ -43,6 +45,10 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
         if value > 1:
             above = None  # "CI 2,4": no ratio of heart and chest
             break
+        later = None if sign else _later(clauses, match, j)
+        if later is not None:
+            j, value = later
+            above = value > unit.above
         clauses.consumed.update(range(k + 1, j + 1))
         break
     if above is None:
@@ -58,6 +64,22 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
     if not above:
         sense = Sense(None, None, sense.rule, sense.layer, (sense.region,) if sense.region else ())
     clauses.add(k, None, None, sense).numeric = True
+
+
+def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float] | None:
+    """The number that a ratio has come to: "0,55 xuống còn 0,49", "0,55 → 0,49"."""
+    turned = False
+    for j in range(first + 1, min(len(clauses.items), first + 6)):
+        item = clauses.items[j]
+        cue = item.unit.cue if item.unit is not None else None
+        if item.kind == NUMBER:
+            value = _value(match.tokens, match.token(j))
+            return (j, value) if turned and value is not None and value <= 1 else None
+        if item.key in _ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
+            turned = True
+        elif item.kind != NEUTRAL and not (item.kind == PUNCT and item.key == ","):
+            return None
+    return None
 
 
 def _value(tokens: list[Reading], at: int) -> float | None:
