@@ -78,7 +78,8 @@ class Anchorer:
         elif item.kind in (STRUCTURE, HEADING):
             return
         following = items[k + 1] if k + 1 < len(items) else None
-        if item.kind == CUE and k and _denies_next(items[k - 1]):  # "không TD, không TK"
+        denied = (k and _denies_next(items[k - 1])) or (following is not None and _denies_back(following))
+        if item.kind == CUE and denied:  # "không TD, không TK", "TD (-)"
             noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
             if noun is not None:
                 items[k] = item.as_kind(SIGN, noun)
@@ -522,3 +523,9 @@ def _denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
     cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"
+
+
+def _denies_back(item: Item) -> bool:
+    """Whether an item denies what stands right before it."""
+    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    return cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around")

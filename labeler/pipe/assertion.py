@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from labeler.lexicon import Unit
-from labeler.pipe.chronology import behind, dated, left_open, settle
+from labeler.pipe.chronology import behind, dated, left_open, remains_elsewhere, settle
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.items import (
     AMOUNT,
@@ -99,6 +99,8 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         first = last + 1
     if out.section == "description" and not clauses.headings and _opens_with_question(clauses):
         out.reasons.add("unclear_indication")
+    if remains_elsewhere(clauses):
+        out.reasons.add("ambiguous_scope")
     return out
 
 
@@ -142,7 +144,9 @@ def _answer(clauses: Clauses, first: int, last: int) -> bool:
     ]
     if len(said) > 1:  # "Lao? Chưa thấy tổn thương."
         told = [hit for j in said for hit in clauses.hits.get(j, ())]
-        return bool(asked and told) and all(hit.sense.generic and hit.assertion == "absent" for hit in told)
+        regions = {hit.sense.region for hit in asked}
+        answers = (hit.assertion == "absent" and (hit.sense.generic or hit.sense.region in regions) for hit in told)
+        return bool(asked and told) and all(answers)
     for hit in asked:
         hit.assertion, hit.cue = "absent", said[0]
     return False
@@ -544,8 +548,10 @@ class _Sentence:
             return False
         last = scope.covered[-1]
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in scope.covered) and hit.anchor > k:
-            if not scope.comma and hit.side in ("left", "right") and last.sense.region != hit.sense.region:
-                self.out.reasons.add("ambiguous_scope")  # "không tràn khí mờ đáy phổi trái"
+            other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
+            named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
+            if hit.side in ("left", "right") and (named if scope.comma else other_region):
+                self.out.reasons.add("ambiguous_scope")
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not scope.comma and self._same_family(last, hit):
             return False
@@ -667,6 +673,8 @@ class _Sentence:
                     return
                 scope.comma, scope.conjunction, scope.disjunction = True, False, False
                 ends = scope.assertion == "uncertain" and not self._list_goes_on(k + 1)
+                if scope.reach == "clause" and scope.covered:
+                    ends = not self._same_kind(k + 1, scope)
                 if scope.covered and (ends or (scope.reach != "list" and self._new_head(k + 1))):
                     self._close()
             elif key == "/":
@@ -678,7 +686,7 @@ class _Sentence:
 
     def _unknown(self, k: int, scope: Scope) -> None:
         """An unknown word right after "không thấy": something is not there, whatever it is."""
-        if scope.assertion == "absent" and scope.reach == "list" and not scope.covered and not scope.comma:
+        if scope.assertion == "absent" and scope.reach in ("list", "clause") and not scope.covered and not scope.comma:
             self.out.denied.add(k)
 
     def _predicate_of(self, first: int, k: int) -> bool:
@@ -722,6 +730,13 @@ class _Sentence:
             if kind not in _FILLERS and kind != UNKNOWN and self.items[j].key not in "()":
                 return False
         return False
+
+    def _same_kind(self, k: int, scope: Scope) -> bool:
+        """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
+        segment = self.clauses.segment
+        hits = [h for j, hits in self.clauses.hits.items() if j >= k and segment[j] == segment[k] for h in hits]
+        said = [*scope.covered, *hits]
+        return bool(hits) and all(h.sense.finding is not None and h.sense.region == "other" for h in said)
 
     def _list_goes_on(self, k: int) -> bool:
         """Whether an uncertain list goes on after a comma: with a bare finding, of no side and no structure before it."""

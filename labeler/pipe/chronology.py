@@ -63,6 +63,21 @@ def left_open(clauses: Clauses, first: int, last: int) -> bool:
     return told and not any(True for _ in _hits(clauses, first, last + 1))
 
 
+def remains_elsewhere(clauses: Clauses) -> bool:
+    """Whether something is left on one side of what was denied before: "TDMP phải hết, trái còn ít"."""
+    denied: Hit | None = None
+    for k, item in enumerate(clauses.items):
+        for hit in clauses.hits.get(k, ()):
+            denied = hit if hit.sense.finding is not None and hit.assertion == "absent" else None
+        role = item.unit.role if item.unit is not None else None
+        if denied is None or role not in ("left", "right") or role == denied.side:
+            continue
+        own = [j for j in range(len(clauses.items)) if clauses.segment[j] == clauses.segment[k]]
+        if not any(j in clauses.hits for j in own) and any(_remains(clauses.items[j]) for j in own):
+            return True
+    return False
+
+
 def _remains(item: Item) -> bool:
     """An amount, or a cue such as "còn"."""
     cue = item.unit.cue if item.unit is not None else None

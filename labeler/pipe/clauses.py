@@ -178,6 +178,9 @@ class Clauses:
         if k + 1 >= len(self.items):
             return False
         unit = self.items[k - 1].unit if k else None
+        before = self.items[k - 2].unit if k > 1 else None
+        if before is not None and before.cue is not None and (before.cue.assertion, before.cue.scope) in _TURNS:
+            return False  # "nay hết. Hai phổi sáng."
         return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
 
     # hits

@@ -262,6 +262,11 @@ class Interpolator:
         following = clauses.items[k + 1].unit if k + 1 < len(clauses.items) else None
         return following is not None and following.role == "course"
 
+    def _of_some(self, clauses: Clauses, k: int) -> bool:
+        """Whether what is denied is of one kind only: "không thấy tổn thương cấp tính" leaves old ones."""
+        following = clauses.items[k + 1].unit if k + 1 < len(clauses.items) else None
+        return following is not None and following.role == "modifier"
+
     def _called_normal(self, clauses: Clauses, said: Assertions, k: int, hit: Hit, section: str) -> int:
         """Regions that a statement calls normal for the film as a whole: outright, or of everything in the conclusion."""
         sense = hit.sense
@@ -272,7 +277,7 @@ class Interpolator:
                 return self._mask(sense.covers)
             if hit.structure is None and self._follows_finding(clauses, k):
                 return 0  # "tràn dịch thể tự do"
-        elif not sense.generic:
+        elif not sense.generic or self._of_some(clauses, k):
             return 0
         concluding = (section == "conclusion" and not clauses.headings) or (
             said.conclusion_from is not None and k > said.conclusion_from
@@ -280,8 +285,9 @@ class Interpolator:
         if not concluding:
             return 0
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
-        everything = len(regions) > 1 or (hit.structure is None and not sense.covers)
-        return self._mask(()) if everything else 0
+        if len(regions) > 1:
+            return self._mask(tuple(regions))
+        return self._mask(()) if hit.structure is None and not sense.covers else 0
 
     def disagrees(self, findings: set[str], normal: int) -> bool:
         """Whether findings lie in regions called normal."""
