@@ -36,8 +36,6 @@ NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could no
 
 NO_TEMPLATE = "<not in a template>"
 _IN_NO_TEMPLATE = frozenset({"?", "(+)", "(-)", "(±)", "(?)", "(+-)"})
-_NO_REASONS: frozenset[str] = frozenset()
-_NOTHING: frozenset[Said] = frozenset()
 
 
 class Context:
@@ -192,8 +190,8 @@ class Labeler:
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0
         conclusion_normal = 0
-        reasons: frozenset[str] = _NO_REASONS
-        present: frozenset[Said] = _NOTHING
+        reasons: frozenset[str] = frozenset()
+        present: frozenset[Said] = frozenset()
         for entry in loud:
             definite |= entry.definite
             uncertain |= entry.uncertain

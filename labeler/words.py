@@ -60,15 +60,3 @@ def _find(line: str, word: str, start: int) -> tuple[int, int] | None:
             return (found, found + len(word)) if found >= 0 else None
         i += 1
     return (first, i) if i > first else None
-
-
-def grouped(text: str, spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans of syllables (residue) widened to the words that hold them: what a person would call unknown."""
-    found = words(text)
-    out: list[tuple[int, int]] = []
-    for start, end in spans:
-        word = next(((a, b) for a, b in found if a <= start < b), (start, end))
-        span = (min(start, word[0]), max(end, word[1]))
-        if not out or span[0] >= out[-1][1]:
-            out.append(span)
-    return out

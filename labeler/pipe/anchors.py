@@ -182,7 +182,7 @@ class Anchorer:
             if kind == SIGN:
                 return self._sense(clauses, m, j) is not None
             if kind == CUE:
-                cue = items[m].unit.cue  # type: ignore[union-attr]
+                cue = items[m].cue
                 return (
                     cue is not None and cue.assertion == "absent" and m + 1 < len(items) and items[m + 1].kind == SIGN
                 )
@@ -211,15 +211,12 @@ class Anchorer:
 
     def _is_place(self, clauses: Clauses, j: int) -> bool:
         """Whether a structure only says where a finding of another one lies: "màng phổi: mảng dày thành ngực"."""
-        hits = [hit for hits in clauses.hits.values() for hit in hits]
-        if any(hit.anchor == j for hit in hits):
+        if clauses.takes_sign(j):
             return False
         named = clauses.items[j].unit
         region = named.structure.region if named is not None and named.structure is not None else None
-        beside = [hit for hit in hits if hit.item < j and clauses.segment[hit.item] == clauses.segment[j]]
-        return any(
-            h.sense.finding is not None and h.structure is not None and h.structure.region != region for h in beside
-        )
+        beside = clauses.findings(0, j, clauses.segment[j])
+        return any(hit.structure is not None and hit.structure.region != region for hit in beside)
 
     def _inner(self, clauses: Clauses, k: int) -> Structure | None:
         """The structure inside a phrase said before in the sentence: "dẫn lưu màng phổi, còn dịch lượng ít"."""
@@ -275,8 +272,7 @@ class Anchorer:
             if item.kind == SIGN:
                 signs.append(j)
             elif item.kind == CUE:
-                cue = item.unit.cue if item.unit else None
-                if cue is None or cue.assertion != "absent":
+                if item.cue is None or item.cue.assertion != "absent":
                     return None
             elif item.kind == PUNCT:
                 if item.key not in (",", "/", "(", ")", "+"):
@@ -314,12 +310,7 @@ class Anchorer:
         own = [j for j in range(len(clauses.items)) if segment[j] == segment[k]]
         if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) for j in own):
             return False
-        earlier = [
-            j
-            for j in clauses.hits
-            if j < k and segment[j] == segment[k] - 1 and clauses.sentence[j] == clauses.sentence[k]
-        ]
-        return any(hit.sense.finding for j in earlier for hit in clauses.hits[j])
+        return any(hit.sense.finding for hit in clauses.findings(clauses.sentence_of(k)[0], k, segment[k] - 1))
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the word before a sign is a finding which it describes ("nốt mờ to")."""
@@ -521,11 +512,11 @@ class Anchorer:
 
 def _denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
-    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"
 
 
 def _denies_back(item: Item) -> bool:
     """Whether an item denies what stands right before it."""
-    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
+    cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around")

@@ -132,8 +132,8 @@ def _answer(clauses: Clauses, first: int, last: int) -> bool:
     if not first or items[first - 1].key != "?":
         return False
     said = [k for k in range(first, last + 1) if items[k].kind not in _FILLERS and items[k].kind != PUNCT]
-    unit = items[said[0]].unit if said else None
-    if unit is None or unit.cue is None or unit.cue.assertion != "absent":
+    cue = items[said[0]].cue if said else None
+    if cue is None or cue.assertion != "absent":
         return False
     asked = [
         hit
@@ -157,10 +157,10 @@ def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
     if section == "advice":
         return True
     opening = next((i for i in clauses.items[first : last + 1] if i.kind not in _FILLERS and i.kind != PUNCT), None)
-    cue = opening.unit.cue if opening is not None and opening.kind == CUE and opening.unit is not None else None
+    cue = opening.cue if opening is not None and opening.kind == CUE else None
     if cue is not None and cue.assertion in ("uncertain", "historical", "excluded"):
         return True
-    cues = (i.unit.cue for i in clauses.items[first : last + 1] if i.kind == CUE and i.unit is not None)
+    cues = (item.cue for item in clauses.items[first : last + 1] if item.kind == CUE)
     return any(cue is not None and cue.assertion == "clinical" for cue in cues)
 
 
@@ -217,11 +217,8 @@ class _Sentence:
 
     def _hides(self, k: int) -> bool:
         """Whether a sign is set aside only by a word that may be another one: "tung thất rộng" for "trung thất"."""
-        cues = (item for item in self.items[self.first : k] if item.kind == CUE and item.unit is not None)
-        return any(
-            item.cost > 0 and item.last - item.first == 1 and item.unit.cue.assertion in ("historical", "excluded")  # type: ignore[union-attr]
-            for item in cues
-        )
+        repaired = (i for i in self.items[self.first : k] if i.kind == CUE and i.cost > 0 and i.last - i.first == 1)
+        return any(i.cue is not None and i.cue.assertion in ("historical", "excluded") for i in repaired)
 
     def _lists_devices(self, k: int) -> bool:
         """Whether a clause only goes on with a list of things of no region: "trước khi đặt NKQ, CVC"."""
@@ -234,7 +231,7 @@ class _Sentence:
             return False
         said = [hit for j in range(self.override[0], rest[-1] + 1) for hit in hits.get(j, ())]
         listed = bool(said) and all(hit.sense.finding is not None and hit.sense.region == "other" for hit in said)
-        if listed and len(self._said_in(segment[k] - 1, k)) > 0:
+        if listed and self.clauses.findings(self.first, k, segment[k] - 1):
             self.override_ends = segment[k]
             return True
         return False
@@ -332,11 +329,7 @@ class _Sentence:
         ahead = range(k + 1, self.last + 1)
         if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
             return True
-        return any(
-            hit.sense.finding is not None and segment[j] == segment[k]
-            for j in range(self.first, k)
-            for hit in self.clauses.hits.get(j, ())
-        )
+        return bool(self.clauses.findings(self.first, k, segment[k]))
 
     def _looks_back(self, k: int) -> bool:
         """Whether a finding or a structure stands before a cue in its segment, or a list before its colon."""
@@ -348,7 +341,7 @@ class _Sentence:
     def _ends_after(self, k: int) -> bool:
         """Whether nothing follows a cue before the next sign of punctuation ("không còn", "không còn thấy")."""
         if k + 1 <= self.last and self.items[k + 1].kind == CUE:
-            cue = self.items[k + 1].unit.cue  # type: ignore[union-attr]
+            cue = self.items[k + 1].cue
             if cue is not None and cue.assertion == "present" and cue.scope == "none":
                 k += 1
         return k + 1 > self.last or self.items[k + 1].key in _ENDS
@@ -367,13 +360,13 @@ class _Sentence:
         if colon and kind == "absent":
             hits = [hit for hit in hits if not self._answers(k, hit)]
         if not hits and self._opens_segment(k):
-            hits = self._of_this_side(k, self._said_in(self.clauses.segment[k] - 1, k))
+            hits = self._of_this_side(k, self.clauses.findings(self.first, k, self.clauses.segment[k] - 1))
         if not hits and colon and kind == "absent":  # "Hạch: không"
             for j in range(self.first, k):
                 for hit in self.clauses.hits.get(j, ()):
                     hit.assertion = "absent" if hit.sense is UNATTACHED else hit.assertion
-        unit = self.items[k].unit
-        if not hits and unit is not None and unit.cue is not None and unit.cue.scope in ("before", "around"):
+        cue = self.items[k].cue
+        if not hits and cue is not None and cue.scope in ("before", "around"):
             return  # "xương sườn (-)": nothing was found there
         if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles(k):
             self.out.residue.append(k)
@@ -393,8 +386,7 @@ class _Sentence:
         first = min((hit.item for hit in hits), default=k)
         before = [j for j in range(self.first, first) if self.items[j].kind not in (NEUTRAL, CONJUNCTION, PUNCT)]
         bare = all(self.items[j].kind == SIGN and self.clauses.hits.get(j) for j in before)
-        said = [hit for j in before for hit in self.clauses.hits.get(j, ())]
-        return bare and any(hit.sense.finding is not None and hit.assertion == "present" for hit in said)
+        return bare and any(hit.assertion == "present" for hit in self.clauses.findings(self.first, first))
 
     def _of_this_side(self, k: int, hits: list[Hit]) -> list[Hit]:
         """Findings of the segment before that a cue with a side of its own can be about: "dịch phải, bên trái đã hết"."""
@@ -426,16 +418,6 @@ class _Sentence:
             for j in range(self.first, k)
             if segment[j] == segment[k]
         )
-
-    def _said_in(self, segment: int, k: int) -> list[Hit]:
-        """Findings of an earlier segment of the sentence: "hình cánh buồm, sinh lý"."""
-        return [
-            hit
-            for j in range(self.first, k)
-            if self.clauses.segment[j] == segment
-            for hit in self.clauses.hits.get(j, ())
-            if hit.sense.finding is not None
-        ]
 
     def _after_colon(self, k: int) -> bool:
         j = k - 1
@@ -523,7 +505,7 @@ class _Sentence:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
         hits = self._said_before(k, False)
         if not hits and self._opens_segment(k):
-            hits = self._said_in(self.clauses.segment[k] - 1, k)
+            hits = self.clauses.findings(self.first, k, self.clauses.segment[k] - 1)
         for hit in hits:
             bracketed = any(item.key == "(" for item in self.items[hit.item : k])  # "0,56 (bình thường < 0,5)"
             if hit.numeric and hit.assertion == "present" and not bracketed and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
@@ -611,7 +593,7 @@ class _Sentence:
         for j in range(k + 1, self.last + 1):
             if self.clauses.segment[j] != self.clauses.segment[k]:
                 return False
-            cue = self.items[j].unit.cue if self.items[j].unit is not None else None  # type: ignore[union-attr]
+            cue = self.items[j].cue
             if cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around"):
                 return True
         return False
@@ -699,13 +681,9 @@ class _Sentence:
 
     def _asks(self, k: int) -> bool:
         """ "Có viêm phổi không?" asks and says nothing."""
-        before = self.items[k - 1] if k > self.first else None
-        opening = self.items[self.first].unit
-        if before is None or before.kind != CUE or before.unit is None or before.unit.cue is None:
-            return False
-        if before.unit.cue.assertion != "absent" or opening is None or opening.cue is None:
-            return False
-        if opening.cue.assertion != "present":
+        before = self.items[k - 1].cue if k > self.first and self.items[k - 1].kind == CUE else None
+        opening = self.items[self.first].cue
+        if before is None or before.assertion != "absent" or opening is None or opening.assertion != "present":
             return False
         self.scope = None
         for j in range(self.first, k):
@@ -822,11 +800,9 @@ class _Sentence:
 
 def _contrasts(item: Item) -> bool:
     """Whether an item only sets what follows against what was said: "tràn dịch nhưng nay đã hết"."""
-    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
-    return cue is not None and cue.assertion == "contrast"
+    return item.kind == CUE and item.cue is not None and item.cue.assertion == "contrast"
 
 
 def doubts(item: Item) -> bool:
     """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
-    cue = item.unit.cue if item.unit is not None and item.kind == CUE else None
-    return cue is not None and cue.assertion == "uncertain"
+    return item.kind == CUE and item.cue is not None and item.cue.assertion == "uncertain"

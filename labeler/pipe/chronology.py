@@ -7,7 +7,7 @@ course, size or number).  Where it says neither, and where time plays a part tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
@@ -53,8 +53,7 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
 
 def _called_normal(clauses: Clauses, first: int, mark: int) -> bool:
     """Whether the whole film was called normal before: "phim trở về bình thường, lao phổi đã điều trị"."""
-    hits = [hit for _, hit in _hits(clauses, first, mark)]
-    return any(hit.sense.whole_film and hit.assertion == "present" for hit in hits)
+    return any(hit.sense.whole_film and hit.assertion == "present" for hit in _hits(clauses, first, mark))
 
 
 def left_open(clauses: Clauses, first: int, last: int) -> bool:
@@ -80,19 +79,19 @@ def remains_elsewhere(clauses: Clauses) -> bool:
 
 def _remains(item: Item) -> bool:
     """An amount, or a cue such as "còn"."""
-    cue = item.unit.cue if item.unit is not None else None
+    cue = item.cue
     return item.kind == AMOUNT or (cue is not None and (cue.assertion, cue.scope) == ("present", "clause"))
 
 
 def dated(clauses: Clauses, first: int, last: int) -> bool:
     """Whether a sentence tells of findings at some time that may be past."""
     timed = any(first <= k <= last and not _measured(clauses, k, last) for k in clauses.timed)
-    return timed and any(_counts(hit) for _, hit in _hits(clauses, first, last + 1))
+    return timed and any(map(_counts, clauses.findings(first, last + 1)))
 
 
 def behind(clauses: Clauses, first: int, k: int) -> list[Hit]:
     """Findings that count and were said before item k in its segment."""
-    return [hit for j, hit in _hits(clauses, first, k) if clauses.segment[j] == clauses.segment[k] and _counts(hit)]
+    return [hit for hit in clauses.findings(first, k, clauses.segment[k]) if _counts(hit)]
 
 
 def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None) -> tuple[list[Hit], list[Hit]]:
@@ -100,8 +99,8 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
     aside = not _is_earlier(clauses, mark) or clauses.items[mark - 1].key == "("
     before = [] if aside else behind(clauses, first, mark)
     if before and turn is not None:  # "hạch rốn phổi trước đây to, nay ..."
-        before += [hit for _, hit in _hits(clauses, mark, turn) if _counts(hit)]
-    ahead = [hit for _, hit in _hits(clauses, mark, last + 1) if hit.cue == mark and hit.assertion == "historical"]
+        before += [hit for hit in clauses.findings(mark, turn) if _counts(hit)]
+    ahead = [hit for hit in _hits(clauses, mark, last + 1) if hit.cue == mark and hit.assertion == "historical"]
     return before, ahead
 
 
@@ -131,16 +130,16 @@ def _told(
                 continue
             if hit.sense is UNATTACHED:
                 stays = stays or (now and hit.assertion == "present")
-            elif hit.sense.finding is not None and _counts(hit):
+            elif _counts(hit):
                 return _verdict(gone, stays)
             else:
                 gone = gone or (hit.assertion in ("present", "absent") and _concerns(hit, regions))
         if course:
             stays = True
-        elif item.kind == CUE and unit is not None and unit.cue is not None:
-            if unit.cue.assertion == "absent":
-                gone = gone or unit.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
-            elif unit.cue.assertion == "present" and unit.cue.scope == "none":
+        elif item.kind == CUE and item.cue is not None:
+            if item.cue.assertion == "absent":
+                gone = gone or item.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
+            elif item.cue.assertion == "present" and item.cue.scope == "none":
                 stays = stays or now
         elif now and item.kind == NUMBER and item.key[0] == "0":
             return UNSURE  # a ratio of then and one of now
@@ -168,8 +167,8 @@ def _describes(item: Item) -> bool:
 
 
 def _is_earlier(clauses: Clauses, k: int) -> bool:
-    unit = clauses.items[k].unit
-    return unit is not None and unit.cue is not None and unit.cue.assertion == "earlier"
+    cue = clauses.items[k].cue
+    return cue is not None and cue.assertion == "earlier"
 
 
 def _measured(clauses: Clauses, mark: int, last: int) -> bool:
@@ -191,7 +190,7 @@ def _concerns(hit: Hit, regions: set[str]) -> bool:
 def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: list[Hit]) -> bool:
     """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
     for k in now:
-        hits = [hit for _, hit in _hits(clauses, first, k) if _counts(hit) and hit not in settled]
+        hits = [hit for hit in clauses.findings(first, k) if _counts(hit) and hit not in settled]
         if hits and _told(clauses, k, last, hits, k, _BESIDE) == GONE:
             return True
     return False
@@ -201,7 +200,7 @@ def _undated(clauses: Clauses, first: int, last: int) -> bool:
     """Whether a word of time stands beside a finding, and nothing tells whether the finding is of then or of now."""
     for k in clauses.timed:
         if first <= k <= last and not _has_course(clauses, first, last + 1) and not _measured(clauses, k, last):
-            here = [hit for j, hit in _hits(clauses, first, last + 1) if clauses.segment[j] == clauses.segment[k]]
+            here = clauses.findings(first, last + 1, clauses.segment[k])
             if any(_counts(hit) and hit.sense.region != "other" for hit in here):
                 return True
     return False
@@ -211,12 +210,12 @@ def _has_course(clauses: Clauses, start: int, end: int) -> bool:
     return any(item.unit is not None and item.unit.role == "course" for item in clauses.items[start:end])
 
 
-def _hits(clauses: Clauses, start: int, end: int) -> Iterable[tuple[int, Hit]]:
-    return ((j, hit) for j in range(start, end) for hit in clauses.hits.get(j, ()) if hit.sense is not UNATTACHED)
+def _hits(clauses: Clauses, start: int, end: int) -> Iterator[Hit]:
+    return (hit for j in range(start, end) for hit in clauses.hits.get(j, ()) if hit.sense is not UNATTACHED)
 
 
 def _counts(hit: Hit) -> bool:
-    return hit.sense.finding is not None and hit.assertion in ASSERTED
+    return bool(hit.sense.finding) and hit.assertion in ASSERTED
 
 
 def _regions(hits: list[Hit]) -> set[str]:

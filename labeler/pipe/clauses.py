@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+
 from labeler.lexicon import Sense, Structure
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.items import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
@@ -83,6 +85,7 @@ class Clauses:
             elif unit is not None and unit.role == "modifier":
                 self.puzzling = True
             if unit is not None and (kind == CUE or unit.section is not None):
+                cue = unit.cue
                 if unit.section is not None and self._is_heading(k, fresh):
                     items[k] = item.as_kind(HEADING)
                     kind = HEADING
@@ -93,15 +96,15 @@ class Clauses:
                 elif kind == HEADING:
                     items[k] = item.as_kind(NEUTRAL)
                     kind = NEUTRAL
-                elif unit.cue is not None and unit.cue.assertion == "absent":
+                elif cue is not None and cue.assertion == "absent":
                     denied = sentence
-                elif unit.cue is not None and unit.cue.assertion == "contrast":
-                    if unit.cue.scope == "list" and denied != sentence:
+                elif cue is not None and cue.assertion == "contrast":
+                    if cue.scope == "list" and denied != sentence:
                         items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
                         kind = LOCATIVE
                     else:
                         segment += 1
-                elif unit.cue is not None and unit.cue.assertion == "earlier" and not self._is_past(k, unit.cue.scope):
+                elif cue is not None and cue.assertion == "earlier" and not self._is_past(k, cue.scope):
                     if unit.role == "locative":
                         kind = LOCATIVE
                     else:
@@ -137,7 +140,7 @@ class Clauses:
             if not kinds or kinds[0] not in (SIGN, CUE) or not any(item.kind == STRUCTURE for item in items[:k]):
                 return False
         for j in range(k + 1, len(items)):
-            cue = items[j].unit.cue if items[j].unit is not None else None  # type: ignore[union-attr]
+            cue = items[j].cue
             if cue is not None and (cue.assertion, cue.scope) in _TURNS:
                 return True
             if items[j].key in STOPS:
@@ -177,11 +180,11 @@ class Clauses:
         """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
         if k + 1 >= len(self.items):
             return False
-        unit = self.items[k - 1].unit if k else None
-        before = self.items[k - 2].unit if k > 1 else None
-        if before is not None and before.cue is not None and (before.cue.assertion, before.cue.scope) in _TURNS:
+        before = self.items[k - 2].cue if k > 1 else None
+        if before is not None and (before.assertion, before.scope) in _TURNS:
             return False  # "nay hết. Hai phổi sáng."
-        return unit is not None and unit.cue is not None and unit.cue.assertion == "absent" and unit.cue.scope == "list"
+        cue = self.items[k - 1].cue if k else None
+        return cue is not None and cue.assertion == "absent" and cue.scope == "list"
 
     # hits
 
@@ -193,6 +196,24 @@ class Clauses:
         hit = Hit(k, at, structure, sense)
         self.hits.setdefault(k, []).append(hit)
         return hit
+
+    def findings(self, first: int, last: int, segment: int | None = None) -> list[Hit]:
+        """Hits of the items from `first` up to `last`, those of one segment if told, that name or may name a finding."""
+        return [
+            hit
+            for k, hits in self.hits.items()
+            if first <= k < last and (segment is None or self.segment[k] == segment)
+            for hit in hits
+            if hit.sense.finding is not None
+        ]
+
+    def sentence_of(self, k: int) -> tuple[int, int]:
+        """The first item of the sentence of item k, and the first after it."""
+        return bisect_left(self.sentence, self.sentence[k]), bisect_right(self.sentence, self.sentence[k])
+
+    def takes_sign(self, k: int) -> bool:
+        """Whether something is said of the structure at k."""
+        return any(hit.anchor == k for hits in self.hits.values() for hit in hits)
 
     def leave(self, k: int) -> None:
         """A sign that is said of nothing known, for a person to look at."""

@@ -250,12 +250,8 @@ class Interpolator:
         items = clauses.items
         if k and items[k - 1].kind in (CUE, CONJUNCTION):
             return False
-        return any(
-            hit.sense.finding is not None and not hit.sense.generic and hit.assertion in ASSERTED
-            for j, hits in clauses.hits.items()
-            if j < k and clauses.sentence[j] == clauses.sentence[k]
-            for hit in hits
-        )
+        before = clauses.findings(clauses.sentence_of(k)[0], k)
+        return any(not hit.sense.generic and hit.assertion in ASSERTED for hit in before)
 
     def _of_others(self, clauses: Clauses, k: int) -> bool:
         """Whether only further findings are denied: "không thấy nốt nào khác" speaks of one that is there."""
@@ -300,12 +296,7 @@ class Interpolator:
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""
-        return any(
-            hit.sense.finding is not None and hit.assertion in ASSERTED
-            for j, hits in clauses.hits.items()
-            if j < k and clauses.segment[j] == clauses.segment[k]
-            for hit in hits
-        )
+        return any(hit.assertion in ASSERTED for hit in clauses.findings(0, k, clauses.segment[k]))
 
     def residue(self, clauses: Clauses, said: Assertions) -> list[int]:
         """Items that nothing explains, unless they are not about this film or their existence is denied."""
@@ -319,7 +310,7 @@ class Interpolator:
             if item.kind == UNKNOWN:
                 if k not in said.denied:
                     out.add(k)
-            elif _far_fetched(item) and not self._spoken_of(clauses, k):
+            elif _far_fetched(item) and not clauses.takes_sign(k):
                 out.add(k)  # "phổi lát đá" names no spleen (lách)
             elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
                 out.add(k)
@@ -328,10 +319,6 @@ class Interpolator:
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
-
-    def _spoken_of(self, clauses: Clauses, k: int) -> bool:
-        """Whether something is said of a structure."""
-        return any(hit.anchor == k for hits in clauses.hits.values() for hit in hits)
 
     def _harmless(self, clauses: Clauses, k: int) -> bool:
         """Whether an unknown word cannot well change a label: one or two that describe a finding which is there.
@@ -368,13 +355,7 @@ class Interpolator:
 
     def _beside_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether the sentence of a modifier ("không đồng nhất") holds a finding that it can describe."""
-        sentence = clauses.sentence
-        return any(
-            hit.sense.finding is not None
-            for j, hits in clauses.hits.items()
-            if sentence[j] == sentence[k]
-            for hit in hits
-        )
+        return bool(clauses.findings(*clauses.sentence_of(k)))
 
     def section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
         """Headings alone in their line rule the lines below; one with a text after it rules its own line."""

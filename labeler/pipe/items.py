@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.lexicon import Unit
+from labeler.lexicon import CueSense, Unit
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
 SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
@@ -35,6 +35,11 @@ class Item:
         self.key = key
         self.others = others
         self.guess = False  # some word of it is a real word that was taken for another
+
+    @property
+    def cue(self) -> CueSense | None:
+        """The cue that its phrase is, whatever part it plays."""
+        return self.unit.cue if self.unit is not None else None
 
     def as_kind(self, kind: int, unit: Unit | None = None) -> Item:
         """The same words in another part, or meaning another phrase."""

@@ -22,7 +22,7 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
     for j in range(k + 1, min(len(clauses.items), k + 9)):
         other = clauses.items[j]
         unit_role = other.unit.role if other.unit is not None else None
-        cue = other.unit.cue if other.unit is not None else None
+        cue = other.cue
         if clauses.sentence[j] != clauses.sentence[k] or other.kind in (SIGN, STRUCTURE):
             break
         if other.key in (">", "≥", "<", "≤"):
@@ -71,7 +71,7 @@ def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float] | No
     turned = False
     for j in range(first + 1, min(len(clauses.items), first + 6)):
         item = clauses.items[j]
-        cue = item.unit.cue if item.unit is not None else None
+        cue = item.cue
         if item.kind == NUMBER:
             value = _value(match.tokens, match.token(j))
             return (j, value) if turned and value is not None and value <= 1 else None

@@ -74,7 +74,7 @@ class Stats:
             for _, hit in reading.hits
         ]
         items = reading.clauses.items
-        others = [item.unit.cue.rule for item in items if item.kind == CUE and item.unit is not None and item.unit.cue]
+        others = [item.cue.rule for item in items if item.kind == CUE and item.cue is not None]
         for k in reading.clauses.headings:
             unit = items[k].unit
             heading = self.catalog.heading(unit) if unit is not None else None

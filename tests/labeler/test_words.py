@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from labeler import Labeler
-from labeler.words import grouped, words
+from labeler.words import words
 
 TEXTS = [
     "Bóng tim không to, quai động mạch chủ vồng.",
@@ -35,12 +35,6 @@ def test_words_join_syllables() -> None:
 def test_words_do_not_run_over_lines() -> None:
     text = "Hai phổi\nsáng đều"
     assert all("\n" not in text[start:end] for start, end in words(text))
-
-
-def test_residue_is_widened_to_words() -> None:
-    text = "Phổi có động mạch"
-    start = text.index("mạch")
-    assert [text[a:b] for a, b in grouped(text, [(start, start + 4)])] == ["động mạch"]
 
 
 def test_the_layer_is_a_component_of_its_own(labeler: Labeler) -> None:
