@@ -294,6 +294,13 @@ BY_SIDE_AND_BY_ANSWER = [
     ("Không thấy di lệch thêm của ổ gãy xương đòn trái.", "clavicle_fracture present left"),
     ("Không thấy cải thiện của đám mờ đáy phải.", "lung_opacity present right"),
     ("Trông như nốt nhưng là mạch máu cắt ngang.", "nodule absent"),
+    ("TD (-), TK (-), góc sườn hoành nhọn.", "pleural_effusion absent; pneumothorax absent"),
+    # what was taken out says nothing of what stands after a comma, unless it is a tube as well
+    ("Đã rút dẫn lưu, sonde dạ dày.", "chest_drain absent; nasogastric_tube absent"),
+    ("Đã rút dẫn lưu màng phổi, tràn khí màng phổi trái.", "chest_drain absent; pneumothorax present left"),
+    ("Đã tháo nẹp xương đòn, can xương tốt.", "osteosynthesis absent; rib_callus present"),
+    # what may still come is not there
+    ("Phổi sáng, phù phổi có thể xuất hiện muộn.", "pulmonary_oedema absent"),
     # a list of tubes that are not there yet
     ("Phim chụp trước khi đặt NKQ, CVC.", "endotracheal_tube historical; central_line historical"),
     ("Phim chụp trước khi đặt NKQ, tràn khí màng phổi.", "endotracheal_tube historical; pneumothorax present"),
@@ -349,6 +356,10 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Hiện không thấy hoạt tính. Tim nhỏ.",
         "Nốt mờ thùy trên phải. Không thấy nốt nào khác.",  # of others
         "Phổi trái không tổn thương mới, đám mờ cũ đã tan.",
+        "Phim trước tràn dịch màng phổi phải; nay hết. Góc sườn hoành nhọn.",
+        "Góc sườn hoành trái còn tù nhẹ, giảm nhiều so với lần khám trước.",
+        "Vôi hóa quai động mạch chủ.\nKết luận: Không thấy bệnh lý cấp tính.",  # leaves old ones
+        "Hai phổi sáng.\nKhuyến nghị:\nChụp lại nếu nghi ngờ tràn dịch màng phổi.",
         "Tim bị đẫy wa trái.",  # hỏi and ngã, and an onset of short messages
     ],
 )
@@ -364,6 +375,11 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Hít nông nên bóng tim có thể to.", "ambiguous_scope"),
         ("Lao? Chưa thấy tổn thương.", "unclear_indication"),
         ("Nghi viêm phổi. Hai phổi sáng.", "unclear_indication"),  # the question before the answer?
+        ("Tràn dịch màng phổi phải đã hết, bên trái còn ít.", "ambiguous_scope"),  # there is some
+        ("Không thấy tổn thương mới, nốt vôi cũ đỉnh phải.", "ambiguous_scope"),
+        ("Phim trước tràn dịch màng phổi phải; nay còn ít.", "unclear_time"),
+        ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
+        ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"

@@ -28,6 +28,8 @@ GONE = [
     ("So với phim trước điều trị (hang đỉnh trái 3 cm): hang đã mất hoàn toàn.", "cavity historical; cavity absent"),
     ("Mẹ lao phổi AFB(+), phổi bé sáng.", "-"),
     ("U trung thất đã mổ, nay trung thất cân đối.", "mediastinal_mass historical"),
+    ("Phim phổi trở về bình thường, lao phổi đã điều trị hoàn thành.", "tuberculosis historical"),
+    ("Chỉ số tim ngực 0,58 xuống còn 0,48.", "-"),
 ]
 STAYS = [
     ("Đám mờ đáy phải phim trước nay còn.", "lung_opacity present right"),
@@ -48,6 +50,8 @@ STAYS = [
     ("Tái khám lao phổi, còn thâm nhiễm đỉnh phải.", "tuberculosis historical; infiltration present right"),
     ("Dịch màng phổi phải gần hết.", "pleural_effusion present right"),
     ("Thùy dưới trái nở lại một phần.", "atelectasis present"),
+    ("Chỉ số tim ngực 0,48, nay 0,56.", "cardiomegaly present"),
+    ("Chỉ số tim ngực 0,57 (trước 0,49).", "cardiomegaly present"),
 ]
 UNCLEAR = [
     "Mờ đáy phổi phải, hiện phổi sáng.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labeler import Labeler
+from tests.labeler.expect import assert_labels
 
 CLASSES = ["chest_wall", "pleura", "parenchyma", "cardio", "abnormal"]
 
@@ -63,6 +64,22 @@ def test_every_value_has_its_reason(labeler: Labeler, text: str, name: str, valu
 def test_status_and_reasons(labeler: Labeler, text: str, status: str, reasons: str) -> None:
     report = labeler.label(text)
     assert (report.status, " ".join(report.reasons)) == (status, reasons)
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("Tràn khí màng phổi phải, phổi xẹp.", "pleura abnormal"),
+        ("Tràn khí màng phổi phải lượng nhiều, xẹp phổi phải.", "pleura abnormal"),
+        ("Tràn khí màng phổi phải, xẹp phổi trái.", "pleura parenchyma abnormal"),
+        ("Tràn khí màng phổi phải, xẹp thùy dưới phổi phải.", "pleura parenchyma abnormal"),
+        ("Tràn khí màng phổi phải, dải xẹp phổi phải.", "pleura parenchyma abnormal"),
+        ("Không tràn khí màng phổi, xẹp phổi phải.", "parenchyma abnormal"),
+        ("Tràn dịch màng phổi phải, xẹp phổi phải.", "pleura parenchyma abnormal"),
+    ],
+)
+def test_a_lung_collapsed_by_a_pneumothorax_is_its_extent(labeler: Labeler, text: str, positive: str) -> None:
+    assert_labels(labeler, text, positive)
 
 
 def test_an_empty_text_is_five_zeros(labeler: Labeler) -> None:
