@@ -441,7 +441,7 @@ class Lexicon:
             of = f" said of {beside!r}" if beside else ""
             a, b = held.finding or "normal", sense.finding or "normal"
             message = f"two meanings: {unit.text!r}{of} is {a!r} ({held.rule}) and here {b!r}; keep it in one of them"
-            self.problems.append(located.problem(message, *path))
+            self.problems.append(replace(located.problem(message, *path), other=held.rule))
 
 
 def template_key(text: str) -> str:

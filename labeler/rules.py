@@ -31,12 +31,13 @@ _NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong with a rule set: where, what, and what would be right."""
+    """One thing wrong with a rule set: where, what, and what would be right; `other` is the rule it clashes with."""
 
     file: str
     line: int
     column: int
     message: str
+    other: str = ""  # file:line
 
     @property
     def place(self) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from labeler.labeler import Labeler
 from labeler.lexicon import Lexicon
 from labeler.rule_tests import problems_of, run_examples
-from labeler.rules import RuleSet, RuleSetError
+from labeler.rules import Problem, RuleSet, RuleSetError
 from labeler.text import display
 from labeler.workbench.drafts import Draft, as_yaml, identify
 from labeler.workbench.phrases import Phrase, unknown_phrases
@@ -79,15 +79,23 @@ def _sound(drafts: list[Draft], rules: RuleSet) -> Iterable[Draft]:
             file = Path(folder) / "drafts.yaml"
             file.write_text(as_yaml(drafts, lines), encoding="utf-8")
             read, problems = problems_of(folder)
-            if broken := [p for p in problems if p.file != str(file)]:  # the set itself, saved since it was read
+            if broken := [p for p in problems if _line(p, file) is None]:  # the set itself, saved since it was read
                 raise RuleSetError(broken)
             if read is not None and not problems:
                 problems = run_examples(Labeler(read)).failed
-            wrong = {_at(lines, p.line).id for p in problems if p.file == str(file)}
+            wrong = {_at(lines, line).id for p in problems if (line := _line(p, file)) is not None}
             if not wrong:
                 break
             drafts = [draft for draft in drafts if draft.id not in wrong]
     return drafts
+
+
+def _line(problem: Problem, file: Path) -> int | None:
+    """The line of a file that a problem is in, or that it clashes with."""
+    if problem.file == str(file):
+        return problem.line
+    other, _, line = problem.other.rpartition(":")
+    return int(line) if other == str(file) else None
 
 
 def _at(lines: dict[int, Draft], line: int) -> Draft:
