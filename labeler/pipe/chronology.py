@@ -72,7 +72,8 @@ def remains_elsewhere(clauses: Clauses) -> bool:
         if denied is None or role not in ("left", "right") or role == denied.side:
             continue
         own = [j for j in range(len(clauses.items)) if clauses.segment[j] == clauses.segment[k]]
-        if not any(j in clauses.hits for j in own) and any(_remains(clauses.items[j]) for j in own):
+        told = (clauses.items[j] for j in own)
+        if not any(j in clauses.hits for j in own) and any(_remains(item) or _describes(item) for item in told):
             return True
     return False
 
