@@ -486,7 +486,7 @@ class _Sentence:
         if hit.sense.finding is None:
             self._normal(k, hit, scope)
             return
-        if scope.covered and self._begins_anew(k, hit, scope):
+        if scope.covered and (hit.numeric or self._begins_anew(k, hit, scope)):
             self._close()
             return
         if scope.reach == "next" and scope.covered and not self._continues(hit, scope):
@@ -504,11 +504,12 @@ class _Sentence:
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
         hits = self._said_before(k, False)
-        if not hits and self._opens_segment(k):
+        unit = self.items[k].unit
+        if not hits and self.clauses.segment[k - 1] != self.clauses.segment[k] and unit is not None and not unit.denies:
             hits = self.clauses.findings(self.first, k, self.clauses.segment[k] - 1)
         for hit in hits:
             bracketed = any(item.key == "(" for item in self.items[hit.item : k])  # "0,56 (bình thường < 0,5)"
-            if hit.numeric and hit.assertion == "present" and not bracketed and len(self.items[k].unit.words) > 1:  # type: ignore[union-attr]
+            if hit.numeric and hit.assertion == "present" and not bracketed and len(unit.words) > 1:  # type: ignore[union-attr]
                 hit.assertion, hit.cue = "absent", k
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:

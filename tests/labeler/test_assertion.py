@@ -299,6 +299,12 @@ BY_SIDE_AND_BY_ANSWER = [
     ("Đã rút dẫn lưu, sonde dạ dày.", "chest_drain absent; nasogastric_tube absent"),
     ("Đã rút dẫn lưu màng phổi, tràn khí màng phổi trái.", "chest_drain absent; pneumothorax present left"),
     ("Đã tháo nẹp xương đòn, can xương tốt.", "osteosynthesis absent; rib_callus present"),
+    # a test's result is said of the test, and no list before it denies a ratio
+    ("Thâm nhiễm đỉnh phổi phải, AFB (-).", "infiltration present right"),
+    ("Thâm nhiễm đỉnh phổi phải AFB âm tính.", "infiltration present right"),
+    ("Lao phổi AFB (-).", "tuberculosis present"),
+    ("Không gãy xương, chỉ số tim ngực 0,58.", "bone_fracture absent; cardiomegaly present"),
+    ("Chỉ số tim ngực 0,58, các vùng khác bình thường.", "cardiomegaly present"),
     # what may still come is not there
     ("Phổi sáng, phù phổi có thể xuất hiện muộn.", "pulmonary_oedema absent"),
     # a list of tubes that are not there yet
