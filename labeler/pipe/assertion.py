@@ -578,6 +578,8 @@ class _Sentence:
         assert unit is not None
         noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
+            if scope.comma and not scope.conjunction and hit.sense.region != last.sense.region:
+                self.out.reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim"
             return True
         if hit.anchor is not None and hit.anchor > hit.item:
             return False

@@ -384,6 +384,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Tràn dịch màng phổi phải đã hết, bên trái còn ít.", "ambiguous_scope"),  # there is some
         ("Không thấy tổn thương mới, nốt vôi cũ đỉnh phải.", "ambiguous_scope"),
         ("Phim trước tràn dịch màng phổi phải; nay còn ít.", "unclear_time"),
+        ("Không gãy xương, giãn cung thất trái.", "ambiguous_scope"),  # a list of other things?
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
