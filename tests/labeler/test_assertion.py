@@ -305,6 +305,7 @@ BY_SIDE_AND_BY_ANSWER = [
     ("Lao phổi AFB (-).", "tuberculosis present"),
     ("Không gãy xương, chỉ số tim ngực 0,58.", "bone_fracture absent; cardiomegaly present"),
     ("Chỉ số tim ngực 0,58, các vùng khác bình thường.", "cardiomegaly present"),
+    ("Nốt mờ đáy phổi phải không trùng núm vú.", "nodule present right"),
     # what may still come is not there
     ("Phổi sáng, phù phổi có thể xuất hiện muộn.", "pulmonary_oedema absent"),
     # a list of tubes that are not there yet
