@@ -382,7 +382,7 @@ def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
 
 def template_words(tokens: list[Reading]) -> str:
     """The words and numbers of a line, as templates are compared; a question or a result is in no template."""
-    if any(reading.key in _IN_NO_TEMPLATE for reading in tokens):
+    if not _IN_NO_TEMPLATE.isdisjoint([reading.key for reading in tokens]):
         return NO_TEMPLATE
     return " ".join([reading.key for reading in tokens if reading.word])
 

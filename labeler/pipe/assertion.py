@@ -88,7 +88,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.section = "description"
         sentence = _Sentence(clauses, out, first, last, older)
         sentence.read()
-        if _answer(clauses, first, last):
+        if first and _answer(clauses, first, last):
             out.reasons.add("unclear_indication")
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
@@ -97,7 +97,13 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.reasons.add("unclear_time")  # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
         older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
-    if out.section == "description" and not clauses.headings and _opens_with_question(clauses):
+    if (
+        n
+        and clauses.sentence[-1]
+        and out.section == "description"
+        and not clauses.headings
+        and _opens_with_question(clauses)
+    ):
         out.reasons.add("unclear_indication")
     if remains_elsewhere(clauses):
         out.reasons.add("ambiguous_scope")
@@ -129,7 +135,7 @@ def _opens_with_question(clauses: Clauses) -> bool:
 def _answer(clauses: Clauses, first: int, last: int) -> bool:
     """Let a sentence that only denies answer the question before it ("Tim to? Không."); whether the answer is unclear."""
     items = clauses.items
-    if not first or items[first - 1].key != "?":
+    if items[first - 1].key != "?":
         return False
     said = [k for k in range(first, last + 1) if items[k].kind not in _FILLERS and items[k].kind != PUNCT]
     cue = items[said[0]].cue if said else None
@@ -209,7 +215,8 @@ class _Sentence:
             elif item.kind == UNKNOWN and self.scope is not None:
                 self._unknown(k, self.scope)
         self._close()
-        if any(self.out.excluded[k] and self._hides(k) for k in self.clauses.unattached if self.first <= k <= self.last):
+        unattached = [k for k in self.clauses.unattached if self.first <= k <= self.last and self.out.excluded[k]]
+        if unattached and any(map(self._hides, unattached)):
             self.out.reasons.add("uncertain_repair")
         timed = self.past or self.now or self.clauses.timed
         if timed and settle(self.clauses, self.first, self.last, self.past, self.now):
@@ -323,7 +330,11 @@ class _Sentence:
         """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
         if self._after_colon(k):
             return True
-        if k < self.last and self.items[k + 1].key == ":" and not any(j in self.clauses.hits for j in range(self.first, k)):
+        if (
+            k < self.last
+            and self.items[k + 1].key == ":"
+            and not any(j in self.clauses.hits for j in range(self.first, k))
+        ):
             return False  # "Âm tính: tràn dịch, tràn khí"
         segment = self.clauses.segment
         ahead = range(k + 1, self.last + 1)
@@ -392,7 +403,9 @@ class _Sentence:
         """Findings of the segment before that a cue with a side of its own can be about: "dịch phải, bên trái đã hết"."""
         segment = self.clauses.segment
         after = next((j for j in range(k + 1, self.last + 1) if self.items[j].kind not in _FILLERS), self.last + 1)
-        own = (self.items[j] for j in range(self.first, after) if segment[j] == segment[k] and self.items[j].kind == SIDE)
+        own = (
+            self.items[j] for j in range(self.first, after) if segment[j] == segment[k] and self.items[j].kind == SIDE
+        )
         sides = {item.unit.role for item in own if item.unit is not None and item.unit.role != "both"}
         if not sides:
             return hits

@@ -64,8 +64,12 @@ def left_open(clauses: Clauses, first: int, last: int) -> bool:
 
 def remains_elsewhere(clauses: Clauses) -> bool:
     """Whether something is left on one side of what was denied before: "TDMP phải hết, trái còn ít"."""
+    absent = [k for k, hits in clauses.hits.items() for hit in hits if hit.assertion == "absent"]
+    if not absent:
+        return False
     denied: Hit | None = None
-    for k, item in enumerate(clauses.items):
+    for k in range(min(absent), len(clauses.items)):
+        item = clauses.items[k]
         for hit in clauses.hits.get(k, ()):
             denied = hit if hit.sense.finding is not None and hit.assertion == "absent" else None
         role = item.unit.role if item.unit is not None else None
