@@ -56,8 +56,8 @@ class Entry:
     """What a raw line contributes to labels, and the context it leaves to the next."""
 
     __slots__ = (
-        "definite", "uncertain", "present", "absent", "denied", "reasons", "conclusion_normal", "ends_in_past", "key", "in_template",
-        "bullet", "after", "loud",
+        "definite", "uncertain", "present", "absent", "denied", "reasons", "conclusion_normal", "ends_in_past", "tells", "key",
+        "in_template", "bullet", "after", "loud",
     )  # fmt: skip
     after: Context
 
@@ -68,7 +68,7 @@ class Entry:
         self.denied: frozenset[str] = frozenset()  # findings, on whatever side
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = 0  # regions
-        self.ends_in_past = self.in_template = self.bullet = False
+        self.ends_in_past = self.tells = self.in_template = self.bullet = False
         self.loud = False  # says anything but that something is normal or absent
         self.key = ""
 
@@ -82,11 +82,12 @@ class Entry:
             self.reasons |= verdict.reasons
             self.conclusion_normal |= verdict.conclusion_normal
             self.ends_in_past = verdict.historical
+            self.tells = self.tells or verdict.tells
             self.key = f"{self.key} {words}"
         else:
             (
                 self.definite, self.uncertain, self.present, self.absent, self.reasons, self.conclusion_normal,
-                self.ends_in_past, _, _,
+                self.ends_in_past, self.tells, _, _,
             ) = verdict  # fmt: skip
             self.key = words
         self.denied = frozenset([finding for finding, _ in self.absent])
@@ -185,7 +186,7 @@ class Labeler:
             return self._from_template(text, template)
         loud = [entry for entry in entries if entry.loud]
         if not loud:
-            if not any(entry.key for entry in entries):  # no text, or a form on which nothing is ticked
+            if not any(entry.tells for entry in entries):  # no text, an empty form, "không thay đổi so với phim cũ"
                 return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0

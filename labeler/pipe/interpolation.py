@@ -34,6 +34,7 @@ class Verdict(NamedTuple):
     reasons: frozenset[str]
     conclusion_normal: int  # regions of which the whole film, or the conclusion, is called normal
     historical: bool  # findings that are not about this film
+    tells: bool  # says anything of this film, be it that something is normal, absent or cannot be seen
     section: str  # in force after the line
     topic: str | None  # structure named by a heading line, for the lines below
 
@@ -101,10 +102,11 @@ class Interpolator:
         definite = uncertain = 0
         present: set[Said] = set()
         absent: set[Said] = set()
-        historical = False
+        historical = tells = False
         conclusion_normal = 0
         for k, hit in self.hits(clauses):
             assertion, sense = hit.assertion, hit.sense
+            tells = tells or (assertion != "historical" and assertion != "excluded")
             if sense.finding is not None and hit.cue is not None and _guessed(items[hit.cue], assertion):
                 reasons.add("uncertain_repair")
             if sense.finding is None:
@@ -138,6 +140,8 @@ class Interpolator:
                 historical |= hit.cue is None or section in SECTIONS_ABOUT_THE_FILM
         if said.not_assessable:
             reasons.add("not_assessable")
+        if not clauses.hits:
+            tells = any(item.kind == STRUCTURE or _denies(item) for item in items) and not any(map(_is_course, items))
         for k in self.residue(clauses, said):
             if items[k].kind == UNKNOWN or _far_fetched(items[k]):
                 if not self._harmless(clauses, k):
@@ -147,6 +151,7 @@ class Interpolator:
         return Verdict(
             definite, uncertain, frozenset(present) if present else _NONE, frozenset(absent) if absent else _NONE,
             frozenset(reasons) if reasons else _NO_REASONS, conclusion_normal, historical,
+            tells or bool(said.not_assessable),
             self.section_after(clauses, said, section), self.heading_topic(clauses),
         )  # fmt: skip
 
@@ -387,6 +392,15 @@ class Interpolator:
                 if hit.sense.region is not None:
                     return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
+
+
+def _denies(item: Item) -> bool:
+    return item.cue is not None and item.cue.assertion == "absent"
+
+
+def _is_course(item: Item) -> bool:
+    """As on an older film: nobody knows how that was."""
+    return item.unit is not None and item.unit.role == "course"
 
 
 def _far_fetched(item: Item) -> bool:
