@@ -383,9 +383,13 @@ def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
 
 def template_words(tokens: list[Reading]) -> str:
     """The words and numbers of a line, as templates are compared; a question or a result is in no template."""
-    if not _IN_NO_TEMPLATE.isdisjoint([reading.key for reading in tokens]):
-        return NO_TEMPLATE
-    return " ".join([reading.key for reading in tokens if reading.word])
+    words: list[str] = []
+    for reading in tokens:
+        if reading.word:
+            words.append(reading.key)
+        elif reading.key in _IN_NO_TEMPLATE:
+            return NO_TEMPLATE
+    return " ".join(words)
 
 
 def _template_lines(lexicon: Lexicon) -> frozenset[str]:

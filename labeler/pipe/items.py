@@ -13,6 +13,7 @@ _KIND_OF_ROLE = {
     "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
     "degree": NEUTRAL,
 }  # fmt: skip
+ARROWS = frozenset({"->", "=>", "→", "⇒"})  # keys of signs that lead to what is now
 
 
 class Item:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from labeler.lexicon import Sense
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE
+from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE
 from labeler.pipe.parts import Match
 from labeler.spelling import Reading
-
-_ARROWS = frozenset({"->", "=>", "→", "⇒"})
 
 
 def measure(clauses: Clauses, match: Match, k: int) -> None:
@@ -75,7 +73,7 @@ def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float] | No
         if item.kind == NUMBER:
             value = _value(match.tokens, match.token(j))
             return (j, value) if turned and value is not None and value <= 1 else None
-        if item.key in _ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
+        if item.key in ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
             turned = True
         elif item.kind != NEUTRAL and not (item.kind == PUNCT and item.key == ","):
             return None

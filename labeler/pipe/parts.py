@@ -1,8 +1,8 @@
 """The parts of a line, between its commas: each distinct one is searched once, and lines that say the same share more.
 
 One invariant holds it all: two parts share a serial, and two lines what was made of them, only if no later step can
-tell them apart.  Words that play the same part may differ, and digits where they mean nothing; lines that name a ratio
-never share, for there numbers count.
+tell them apart.  Words that play the same part may differ, and digits where they mean nothing; a ratio shares with none
+but itself, and lines whose parts may hold its number share nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +11,21 @@ import re
 from itertools import count
 from typing import NamedTuple
 
-from labeler.lexicon import LEAF, Lexicon
+from labeler.lexicon import Lexicon
 from labeler.patterns import ANY_NUMBER
-from labeler.pipe.items import AMOUNT, CONJUNCTION, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIDE, STRUCTURE, Item, kind_of
+from labeler.pipe.items import (
+    AMOUNT,
+    ARROWS,
+    CONJUNCTION,
+    LOCATIVE,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIDE,
+    STRUCTURE,
+    Item,
+    kind_of,
+)
 from labeler.pipe.keywords import Matcher
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.spelling import Reading
@@ -22,15 +34,15 @@ from labeler.text import has_digit
 MAX_PARTS = 200_000  # distinct strings between commas remembered
 _COMMA = Item(0, 1, PUNCT, None, 0.0, ",")
 _FILLING = frozenset({SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL})
-_DIGIT = re.compile(r"[3-9]|(?<=\d)[02]|2(?=\d)")  # a 2 alone may mean both sides, a number below one a ratio
+_DIGIT = re.compile(r"[3-9]|[02](?:(?<=\d\d)|(?<=\d[.,]\d))|2(?=\d)")  # a 2 alone may mean both sides, a number below one a ratio
 
 
 class Part(NamedTuple):
     """What stands between two commas: its items, the tokens they index, and what is to be known of it.
 
     `doubt` tells that some repair was not unique, `digits` that other digits might have meant something else, `joins`
-    which of its tokens were put together with their right neighbour, `measures` that it names a ratio, whose number may
-    stand in another part.  `serial` is shared by parts that no later step can tell apart, but by their numbers.
+    which of its tokens were put together with their right neighbour, `measures` that it names a ratio, `lacks` that it
+    does so without its number.  `serial` is shared by parts that no later step can tell apart.
     """
 
     items: list[Item]
@@ -39,6 +51,7 @@ class Part(NamedTuple):
     digits: bool
     joins: tuple[int, ...]
     measures: bool
+    lacks: bool
     serial: int
 
 
@@ -83,20 +96,13 @@ class Parts:
         self._serials = count()
         self._alike: dict[object, int] = {}
         self._comma = tokenizer.readings(",")
-        # words that stand beside a literal number in some phrase
-        self._before_digits = {a for a, b in lexicon.follows if b[:1].isdigit()}
-        self._after_digits = {b for a, b in lexicon.follows if a[:1].isdigit()}
-        # a literal number that is a phrase by itself; a lone 2 is never taken for another number
-        self._numbers_speak = any(
-            key[:1].isdigit() and key != "2" and LEAF in below for key, below in lexicon.trie.items()
-        )
+        self._around_digits = _around_digits(lexicon)
 
     def of(self, line: str, unmarked: bool = False) -> list[Part]:
         """What stands between the commas of a line."""
         typed = line.split(", ")
         found = [self._part(part, unmarked) for part in typed]
-        if len(found) > 1 and any(part.measures for part in found):
-            # a number beside a ratio may be its value, and other digits would mean something else
+        if len(found) > 1 and _measured_elsewhere(found):  # other digits would mean something else
             return [
                 self._search(text, unmarked)._replace(digits=True) if has_digit(text) else part
                 for text, part in zip(typed, found, strict=True)
@@ -151,9 +157,10 @@ class Parts:
 
     def _search(self, part: str, unmarked: bool) -> Part:
         items, tokens, doubt, joins = self.matcher.search(part, unmarked)
-        measures = any(item.unit is not None and item.unit.above is not None for item in items)
-        digits = has_digit(part) and (measures or self._minds_digits(tokens))
-        return Part(items, tokens, doubt, digits, joins, measures, self._serial(items, doubt))
+        ratios = [k for k, item in enumerate(items) if item.unit is not None and item.unit.above is not None]
+        lacks = any(not _has_number(items, tokens, k) for k in ratios)
+        digits = has_digit(part) and (bool(ratios) or self._minds_digits(tokens))
+        return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, self._serial(items, doubt))
 
     def _serial(self, items: list[Item], doubt: bool) -> int:
         key = (doubt, *map(_part_played, items))
@@ -166,24 +173,53 @@ class Parts:
 
     def _minds_digits(self, tokens: list[Reading]) -> bool:
         """Whether other digits could have meant something else: "2 bên", "1/3", a category."""
-        if self._numbers_speak:
-            return True
         for i, reading in enumerate(tokens):
             if reading.mixed:
                 return True
             if reading.number and reading.key[0].isdigit():
-                before = tokens[i - 1].key if i else ""
-                after = tokens[i + 1].key if i + 1 < len(tokens) else ""
-                if before in self._before_digits or after in self._after_digits:
+                before = (None, *(words[-1] for words, _, _ in tokens[i - 1].ways)) if i else (None,)
+                after = (None, *(words[0] for words, _, _ in tokens[i + 1].ways)) if i + 1 < len(tokens) else (None,)
+                if any((a, b) in self._around_digits for a in before for b in after):
                     return True
         return False
 
 
+def _around_digits(lexicon: Lexicon) -> frozenset[tuple[str | None, str | None]]:
+    """The words on either side of a literal number in each phrase that has one, None where it begins or ends.
+
+    But for the 2 that is a phrase by itself, for it is never taken for another number.
+    """
+    out = set()
+    for unit in lexicon.units():
+        words = (None, *unit.words, None)
+        if unit.words != ("2",) and any(word[:1].isdigit() for word in unit.words):
+            out |= {(words[i - 1], words[i + 1]) for i in range(1, len(words) - 1) if words[i][:1].isdigit()}  # type: ignore[index]
+    return frozenset(out)
+
+
 def serials(parts: list[Part]) -> list[int] | None:
-    """What lines share that say the same; None for one that names a ratio."""
-    if any(part.measures for part in parts):
+    """What lines share that say the same; None for one in which a ratio may take its number from another part."""
+    if len(parts) > 1 and _measured_elsewhere(parts):
         return None
     return [part.serial for part in parts]
+
+
+def _measured_elsewhere(parts: list[Part]) -> bool:
+    """Whether a number in another part may be what a ratio is, or what it came to ("0,55, nay 0,49")."""
+    if not any(part.measures for part in parts):
+        return False
+    return any(part.lacks for part in parts) or any(_turns(item) for part in parts for item in part.items)
+
+
+def _has_number(items: list[Item], tokens: list[Reading], ratio: int) -> bool:
+    """Whether a plain number follows a ratio in its part."""
+    number = next((item for item in items[ratio + 1 : ratio + 8] if item.kind == NUMBER), None)
+    return number is not None and tokens[number.first].key.replace(".", "", 1).isdigit()
+
+
+def _turns(item: Item) -> bool:
+    """Whether what follows may be of now: "nay", "→"."""
+    return item.key in ARROWS or (item.cue is not None and item.cue.assertion == "present")
 
 
 def without_digits(text: str) -> str:
@@ -198,6 +234,8 @@ def _part_played(item: Item) -> object:
         if item.kind == NUMBER:
             return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
         return item.key if item.kind == PUNCT else item.kind
+    if unit.above is not None:
+        return item  # the number beside it counts
     key = item.key if item.kind == STRUCTURE or not item.key[0].isalpha() else ""
     plain = not item.cost and not item.others and unit.section is None
     if plain and item.kind in _FILLING and kind_of(unit) == item.kind:
