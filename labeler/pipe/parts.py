@@ -97,6 +97,7 @@ class Parts:
         self._alike: dict[object, int] = {}
         self._comma = tokenizer.readings(",")
         self._around_digits = _around_digits(lexicon)
+        self._digits_in_templates = any(map(has_digit, lexicon.templates))
 
     def of(self, line: str, unmarked: bool = False) -> list[Part]:
         """What stands between the commas of a line."""
@@ -172,7 +173,9 @@ class Parts:
         return serial
 
     def _minds_digits(self, tokens: list[Reading]) -> bool:
-        """Whether other digits could have meant something else: "2 bên", "1/3", a category."""
+        """Whether other digits could have meant something else: "2 bên", "1/3", a category, a template's film size."""
+        if self._digits_in_templates:
+            return True
         for i, reading in enumerate(tokens):
             if reading.mixed:
                 return True
