@@ -126,7 +126,6 @@ class Labeler:
         self._remembered = 0
         self._template_lines = _template_lines(self.lexicon)
         self._template_openings = {line.split(" ", 1)[0] for line in self._template_lines}
-        self._digits_in_templates = any(ch.isdigit() for line in self._template_lines for ch in line)
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
@@ -326,7 +325,7 @@ class Labeler:
         tokens = parts[0].tokens
         if entry.key != NO_TEMPLATE and tokens and (entry.key or tokens[0].key in self._template_openings):
             words = template_words([token for part in parts for token in part.tokens])
-            if not self._digits_in_templates and has_digit(words):
+            if not self.parts.digits_in_templates and has_digit(words):
                 words = NO_TEMPLATE
         entry.add(verdict, words)
         entry.in_template = entry.key in self._template_lines

@@ -6,13 +6,26 @@ from bisect import bisect_left, bisect_right
 
 from labeler.lexicon import Sense, Structure
 from labeler.patterns import ANY_NUMBER
-from labeler.pipe.items import AMOUNT, CUE, HEADING, LOCATIVE, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.items import (
+    AMOUNT,
+    ARROWS,
+    CUE,
+    HEADING,
+    LOCATIVE,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    Item,
+)
 from labeler.typing_slips import SLIP
 
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 # cues with which a sentence turns from the past to now: "nay", "chụp lại"
 _TURNS = frozenset({("present", "sentence"), ("present", "clause")})
-STOPS = frozenset({".", ";", "!", "|", "->", "=>", "→", "⇒"})
+STOPS = frozenset({".", ";", "!", "|"}) | ARROWS
 
 
 # What a sign says that no structure takes: nothing, but whether it is denied still matters.

@@ -97,7 +97,7 @@ class Parts:
         self._alike: dict[object, int] = {}
         self._comma = tokenizer.readings(",")
         self._around_digits = _around_digits(lexicon)
-        self._digits_in_templates = any(map(has_digit, lexicon.templates))
+        self.digits_in_templates = any(map(has_digit, lexicon.templates))
 
     def of(self, line: str, unmarked: bool = False) -> list[Part]:
         """What stands between the commas of a line."""
@@ -174,7 +174,7 @@ class Parts:
 
     def _minds_digits(self, tokens: list[Reading]) -> bool:
         """Whether other digits could have meant something else: "2 bên", "1/3", a category, a template's film size."""
-        if self._digits_in_templates:
+        if self.digits_in_templates:
             return True
         for i, reading in enumerate(tokens):
             if reading.mixed:
@@ -192,11 +192,12 @@ def _around_digits(lexicon: Lexicon) -> frozenset[tuple[str | None, str | None]]
 
     But for the 2 that is a phrase by itself, for it is never taken for another number.
     """
-    out = set()
-    for unit in lexicon.units():
-        words = (None, *unit.words, None)
-        if unit.words != ("2",) and any(word[:1].isdigit() for word in unit.words):
-            out |= {(words[i - 1], words[i + 1]) for i in range(1, len(words) - 1) if words[i][:1].isdigit()}  # type: ignore[index]
+    literal = {word for word in lexicon.vocabulary if word[:1].isdigit()}
+    out: set[tuple[str | None, str | None]] = set()
+    for phrase in lexicon.by_words:
+        if not literal.isdisjoint(phrase) and phrase != ("2",):
+            around = zip((None, *phrase), phrase, (*phrase[1:], None), strict=False)
+            out.update((before, after) for before, word, after in around if word in literal)
     return frozenset(out)
 
 

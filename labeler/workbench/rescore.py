@@ -56,17 +56,22 @@ class Rescorer:
 
     def saved(self) -> list[Path]:
         """Files that were saved, made or removed since the last `update`."""
-        now = self.stamps()
-        return sorted(file for file in now.keys() | self._stamps.keys() if now.get(file) != self._stamps.get(file))
+        return sorted(self._changed(self.stamps()))
+
+    def _changed(self, now: dict[Path, Stamp]) -> Iterator[Path]:
+        return (file for file in now.keys() | self._stamps.keys() if now.get(file) != self._stamps.get(file))
 
     def update(self) -> list[Outcome]:
         """Take in what was saved, and give the outcomes as they were before."""
         before, old = self.outcomes, self.labeler
-        self._stamps = self.stamps()
+        now = self.stamps()
+        gold_stays = all(file.match("*.y*ml") for file in self._changed(now))
+        self._stamps = now
         rules = RuleSet.load(self._rules)
         if rules.hash != old.rules.hash:
             new = Labeler(rules)
-            gold = read_gold(self._paths, new.classes)
+            gold_stays = gold_stays and new.classes == old.classes
+            gold = self.gold if gold_stays else read_gold(self._paths, new.classes)
             touched = self._touched(old, new) if new.classes == old.classes else set(self._texts)
             self.labeler, self.gold = new, gold
             old.forget()

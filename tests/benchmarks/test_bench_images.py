@@ -76,11 +76,6 @@ def measure(rounds: int = 5) -> list[tuple[str, float, float]]:
     return [(name, seconds(ours, data, rounds), seconds(baseline, data, rounds)) for name, data in films().items()]
 
 
-def test_images_a_second() -> None:
-    for name, mine, theirs in measure(3):
-        print(f"\n{name}: {1 / mine:.1f} images a second, {theirs / mine:.1f} times the baseline")
-
-
 @pytest.mark.parametrize("name", ["uncompressed, window", "JPEG Lossless"])
 def test_the_same_work(name: str) -> None:
     data = films()[name]
