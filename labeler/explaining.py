@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.assertion import assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import Detail
 from labeler.pipe.parts import Match
 from labeler.pipe.sections import Line, unbroken
+from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED, Because, Explanation, LabeledReport, Mention, Span
 from labeler.text import Normalized, normalize
 

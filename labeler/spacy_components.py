@@ -21,9 +21,10 @@ from spacy.vocab import Vocab
 
 from labeler.explaining import LineDetail, detail, explain
 from labeler.labeler import Entry, Labeler
-from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.assertion import assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.sections import unbroken
+from labeler.pipe.sentence import Assertions
 from labeler.report import LabeledReport
 from labeler.text import Normalized, normalize
 

@@ -10,6 +10,7 @@ from labeler.pipe.items import (
     AMOUNT,
     ARROWS,
     CUE,
+    FILLERS,
     HEADING,
     LOCATIVE,
     NEUTRAL,
@@ -19,6 +20,7 @@ from labeler.pipe.items import (
     STRUCTURE,
     UNKNOWN,
     Item,
+    contrasts,
 )
 from labeler.typing_slips import SLIP
 
@@ -223,6 +225,15 @@ class Clauses:
     def sentence_of(self, k: int) -> tuple[int, int]:
         """The first item of the sentence of item k, and the first after it."""
         return bisect_left(self.sentence, self.sentence[k]), bisect_right(self.sentence, self.sentence[k])
+
+    def opens_segment(self, k: int) -> bool:
+        """Whether nothing but fillers and words of contrast stands before item k in its segment."""
+        for j in range(k - 1, -1, -1):
+            if self.segment[j] != self.segment[k]:
+                return True
+            if self.items[j].kind not in FILLERS and not contrasts(self.items[j]):
+                return False
+        return True
 
     def takes_sign(self, k: int) -> bool:
         """Whether something is said of the structure at k."""

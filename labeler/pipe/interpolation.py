@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
-from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, Assertions, doubts
+from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item
+from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, doubts
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
+from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
 from labeler.typing_slips import EDIT
 

@@ -6,6 +6,7 @@ from labeler.lexicon import CueSense, Unit
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
 SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)
+FILLERS = frozenset({NEUTRAL, AMOUNT, SIDE, NUMBER})
 
 _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
@@ -63,3 +64,13 @@ def kind_of(unit: Unit) -> int:
     if unit.section is not None:
         return HEADING
     return _KIND_OF_ROLE.get(unit.role or "neutral", NEUTRAL)
+
+
+def contrasts(item: Item) -> bool:
+    """Whether an item only sets what follows against what was said: "tràn dịch nhưng nay đã hết"."""
+    return item.kind == CUE and item.cue is not None and item.cue.assertion == "contrast"
+
+
+def doubts(item: Item) -> bool:
+    """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
+    return item.kind == CUE and item.cue is not None and item.cue.assertion == "uncertain"

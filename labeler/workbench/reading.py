@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from labeler.labeler import Labeler
-from labeler.pipe.assertion import Assertions, assert_line
+from labeler.pipe.assertion import assert_line
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.interpolation import Verdict
 from labeler.pipe.parts import Match
 from labeler.pipe.sections import Line, unbroken
+from labeler.pipe.sentence import Assertions
 from labeler.text import normalize
 
 T = TypeVar("T")

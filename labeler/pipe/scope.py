@@ -1,0 +1,154 @@
+"""The scope of a forward cue, and where it ends.
+
+A forward negation runs over a list, with or without commas, until a word of contrast, a structure with a predicate
+of its own, a finding with a side or amount of its own, or the end of the sentence.  "không" before an adjective binds
+that adjective alone.
+"""
+
+from __future__ import annotations
+
+from labeler.pipe.clauses import Clauses, Hit
+from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN
+
+
+class Scope:
+    """A forward cue that is open while the sentence is read, and the findings that it has reached."""
+
+    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction", "disjunction")
+
+    def __init__(self, item: int, assertion: str, reach: str) -> None:
+        self.item, self.assertion, self.reach = item, assertion, reach
+        self.covered: list[Hit] = []
+        self.comma = self.conjunction = self.disjunction = False
+
+    def begins_anew(self, clauses: Clauses, k: int, hit: Hit, reasons: set[str]) -> bool:
+        """Whether a finding after the first of a list is a statement of its own: it has its own side or amount."""
+        if self.conjunction:
+            return False
+        last = self.covered[-1]
+        if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
+            other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
+            named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
+            if hit.side in ("left", "right") and (named if self.comma else other_region):
+                reasons.add("ambiguous_scope")
+            return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
+        if last.anchor is None and last.structure is None and not self.comma and _same_family(last, hit):
+            return False
+        own_side = hit.side in ("left", "right") and _has_own_side(clauses, hit, last)
+        return own_side or (_has_amount(clauses, k) and not last.shared)
+
+    def continues(self, clauses: Clauses, hit: Hit, reasons: set[str]) -> bool:
+        """Whether "không" before one predicate reaches the next: over nouns as over a list, over adjectives only joined."""
+        first, last = self.covered[0], self.covered[-1]
+        between = clauses.items[last.item + 1 : hit.item]
+        if not self.comma and all(item.kind in FILLERS or item.kind == CONJUNCTION for item in between):
+            return True  # "không giãn rộng"
+        unit = clauses.items[first.item].unit
+        assert unit is not None
+        noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
+        if noun:
+            if self.comma and not self.conjunction and hit.sense.region != last.sense.region:
+                reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim"
+            return True
+        if hit.anchor is not None and hit.anchor > hit.item:
+            return False
+        if hit.anchor != first.anchor or _gone_after(clauses, hit.item):
+            return False
+        if self.comma and not self.conjunction:
+            if hit.side in ("left", "right") and _has_own_side(clauses, hit, self.covered[-1]):
+                return False
+            reasons.add("ambiguous_scope")
+        return True
+
+    def same_kind(self, clauses: Clauses, k: int) -> bool:
+        """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
+        segment = clauses.segment
+        hits = [h for j, hits in clauses.hits.items() if j >= k and segment[j] == segment[k] for h in hits]
+        said = [*self.covered, *hits]
+        return bool(hits) and all(h.sense.finding is not None and h.sense.region == "other" for h in said)
+
+
+def _same_family(last: Hit, hit: Hit) -> bool:
+    return last.sense.region == hit.sense.region and hit.item - last.item <= 2
+
+
+def _has_own_side(clauses: Clauses, hit: Hit, last: Hit) -> bool:
+    """Whether the side stands with this finding and not before the earlier one."""
+    segment = clauses.segment
+    first = hit.item if hit.anchor is None or segment[hit.anchor] != segment[hit.item] else min(hit.item, hit.anchor)
+    if segment[last.item] != segment[hit.item]:
+        first = min(j for j in range(len(clauses.items)) if segment[j] == segment[hit.item])
+    for j in range(max(first, last.item + 1), len(clauses.items)):
+        if segment[j] != segment[hit.item]:
+            return False
+        if clauses.items[j].kind == SIDE:
+            return True
+    return False
+
+
+def _has_amount(clauses: Clauses, k: int) -> bool:
+    segment = clauses.segment
+    for j in range(k + 1, len(clauses.items)):
+        if segment[j] != segment[k] or clauses.items[j].kind == SIGN:
+            return False
+        if clauses.items[j].kind == AMOUNT:
+            return True
+    return False
+
+
+def _gone_after(clauses: Clauses, k: int) -> bool:
+    """Whether a finding is denied by words after it: "không tổn thương mới, đám mờ cũ đã tan"."""
+    for j in range(k + 1, len(clauses.items)):
+        if clauses.segment[j] != clauses.segment[k]:
+            return False
+        cue = clauses.items[j].cue
+        if cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around"):
+            return True
+    return False
+
+
+def has_own_predicate(clauses: Clauses, k: int) -> bool:
+    """Whether something is said of the structure at k after it, and of no other before."""
+    for j in range(k + 1, len(clauses.items)):
+        if clauses.segment[j] != clauses.segment[k]:
+            return False
+        for hit in clauses.hits.get(j, ()):
+            if hit.anchor == k or (hit.anchor is not None and k <= hit.anchor < j):
+                return True
+        if clauses.items[j].kind == SIGN:
+            return clauses.opens_segment(k)  # "không tràn dịch, bóng tim to chủ yếu thất trái"
+    return False
+
+
+def names_structure(clauses: Clauses, first: int, last: int) -> bool:
+    """Whether a structure stands between two items."""
+    return any(clauses.items[j].kind == STRUCTURE for j in range(first + 1, last))
+
+
+def new_head(clauses: Clauses, k: int) -> bool:
+    """Whether the segment from item k on opens with a structure and says something of it."""
+    for j in range(k, len(clauses.items)):
+        if clauses.segment[j] != clauses.segment[k]:
+            return False
+        kind = clauses.items[j].kind
+        if kind == STRUCTURE:
+            return has_own_predicate(clauses, j)
+        if kind == SIGN:
+            return any(hit.sense.finding is None for hit in clauses.hits.get(j, ()))
+        if kind not in FILLERS and kind != UNKNOWN and clauses.items[j].key not in "()":
+            return False
+    return False
+
+
+def list_goes_on(clauses: Clauses, k: int) -> bool:
+    """Whether an uncertain list goes on after a comma: with a bare finding, of no side and no structure before it."""
+    for j in range(k, len(clauses.items)):
+        if clauses.segment[j] != clauses.segment[k]:
+            return False
+        kind = clauses.items[j].kind
+        if kind == SIGN:
+            hits = clauses.hits.get(j, [])
+            return bool(hits) and all(h.sense.finding is not None and h.side not in ("left", "right") for h in hits)
+        if kind in (STRUCTURE, CUE):
+            return False
+    return False

@@ -1,0 +1,176 @@
+"""A sentence as its cues see it: what is said before a cue, what follows it, what a denial could be about."""
+
+from __future__ import annotations
+
+from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
+from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN
+
+_ENDS = STOPS | {",", ")", "?"}
+
+
+class Assertions:
+    """Outcome for a line, beside the assertions written into its hits."""
+
+    __slots__ = (
+        "reasons",
+        "residue",
+        "excluded",
+        "section",
+        "conclusion_from",
+        "not_assessable",
+        "denied",
+    )
+
+    def __init__(self, section: str) -> None:
+        self.reasons: set[str] = set()
+        self.residue: list[int] = []
+        self.excluded: list[bool] = []
+        self.section = section
+        self.conclusion_from: int | None = None
+        self.not_assessable: set[str] = set()
+        self.denied: set[int] = set()  # unknown words and properties whose existence is denied
+
+
+class Sentence:
+    """The items of a line from `first` to `last`, both included.  Places `k` count the items of the line."""
+
+    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int) -> None:
+        self.clauses, self.out, self.first, self.last = clauses, out, first, last
+        self.items = clauses.items
+
+    def said_before(self, k: int, whole: bool) -> list[Hit]:
+        """Findings before a cue in its segment, with those that share their structure; in the `whole` sentence if told."""
+        clauses = self.clauses
+        out: list[Hit] = []
+        colons = 0
+        for j in range(k - 1, self.first - 1, -1):
+            colons += self.items[j].key == ":"
+            if whole and colons > 1 and out:
+                break  # "tràn dịch: có, tràn khí: không"
+            here = clauses.segment[j] == clauses.segment[k]
+            for hit in clauses.hits.get(j, ()):
+                if hit.sense.finding is None:
+                    continue
+                shares = hit.anchor is not None and any(hit.anchor == other.anchor for other in out)
+                shares = shares and clauses.segment[hit.anchor] == clauses.segment[k]  # type: ignore[index]
+                if here or whole or shares:
+                    out.append(hit)
+            if self.items[j].kind == CUE and not whole and out:
+                break
+        return out
+
+    def said_normal(self, k: int) -> bool:
+        """Whether something is called normal before an item in its segment."""
+        return any(
+            hit.sense.finding is None and hit.sense is not UNATTACHED
+            for j in range(self.first, k)
+            if self.clauses.segment[j] == self.clauses.segment[k]
+            for hit in self.clauses.hits.get(j, ())
+        )
+
+    def after_colon(self, k: int) -> bool:
+        """Whether a cue answers what stands before a colon: "tràn dịch: không"."""
+        j = k - 1
+        while j >= self.first and self.items[j].kind == NEUTRAL:
+            j -= 1
+        return j >= self.first and self.items[j].key == ":"
+
+    def looks_back(self, k: int) -> bool:
+        """Whether a finding or a structure stands before a cue in its segment, or a list before its colon."""
+        if self.said_before(k, self.after_colon(k)):
+            return True
+        segment = self.clauses.segment
+        return any(self.items[j].kind == STRUCTURE and segment[j] == segment[k] for j in range(self.first, k))
+
+    def looks_back_alone(self, k: int) -> bool:
+        """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
+        if self.after_colon(k):
+            return True
+        if (
+            k < self.last
+            and self.items[k + 1].key == ":"
+            and not any(j in self.clauses.hits for j in range(self.first, k))
+        ):
+            return False  # "Âm tính: tràn dịch, tràn khí"
+        segment = self.clauses.segment
+        ahead = range(k + 1, self.last + 1)
+        if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
+            return True
+        return bool(self.clauses.findings(self.first, k, segment[k]))
+
+    def ends_after(self, k: int) -> bool:
+        """Whether nothing follows a cue before the next sign of punctuation ("không còn", "không còn thấy")."""
+        if k + 1 <= self.last and self.items[k + 1].kind == CUE:
+            cue = self.items[k + 1].cue
+            if cue is not None and cue.assertion == "present" and cue.scope == "none":
+                k += 1
+        return k + 1 > self.last or self.items[k + 1].key in _ENDS
+
+    def nothing_after(self, k: int) -> bool:
+        """Whether nothing that could be denied follows a cue in the sentence."""
+        return all(item.kind in (PUNCT, CUE, CONJUNCTION, NEUTRAL) for item in self.items[k + 1 : self.last + 1])
+
+    def unknown_after(self, k: int) -> bool:
+        """Whether something that no rule knows follows a cue in its segment."""
+        segment = self.clauses.segment
+        for j in range(k + 1, self.last + 1):
+            if segment[j] != segment[k]:
+                return False
+            if self.items[j].kind == UNKNOWN or j in self.clauses.unattached:
+                return True
+        return False
+
+    def of_a_side(self, k: int) -> bool:
+        """Whether a side alone is denied: "tràn dịch phải, trái không"."""
+        segment = self.clauses.segment
+        kinds = {self.items[j].kind for j in range(self.first, self.last + 1) if segment[j] == segment[k] and j != k}
+        return SIDE in kinds and kinds <= {SIDE, PUNCT, NEUTRAL}
+
+    def doubts_a_structure(self, k: int) -> bool:
+        """Whether a doubt is followed by a structure of which nothing is said: "theo dõi viên phổi", for "viêm phổi"."""
+        segment = self.clauses.segment
+        ahead = [j for j in range(k + 1, self.last + 1) if segment[j] == segment[k]]
+        said = any(self.items[j].kind == SIGN or self.clauses.hits.get(j) for j in ahead)
+        return not said and any(self.items[j].kind == STRUCTURE for j in ahead)
+
+    def predicate_of(self, first: int, k: int) -> bool:
+        """Whether what follows item k is said of a structure that stands between."""
+        hits = self.clauses.hits.get(k + 1, ()) if k < self.last else ()
+        return any(hit.anchor is not None and first < hit.anchor < k for hit in hits)
+
+    def ends_list(self, k: int, hits: list[Hit]) -> bool:
+        """Whether a finding that was just denied is the last of a list of bare ones, which may all be meant."""
+        first = min((hit.item for hit in hits), default=k)
+        before = [j for j in range(self.first, first) if self.items[j].kind not in (NEUTRAL, CONJUNCTION, PUNCT)]
+        bare = all(self.items[j].kind == SIGN and self.clauses.hits.get(j) for j in before)
+        return bare and any(hit.assertion == "present" for hit in self.clauses.findings(self.first, first))
+
+    def of_this_side(self, k: int, hits: list[Hit]) -> list[Hit]:
+        """Findings of the segment before that a cue with a side of its own can be about: "dịch phải, bên trái đã hết"."""
+        segment = self.clauses.segment
+        after = next((j for j in range(k + 1, self.last + 1) if self.items[j].kind not in FILLERS), self.last + 1)
+        own = (
+            self.items[j] for j in range(self.first, after) if segment[j] == segment[k] and self.items[j].kind == SIDE
+        )
+        sides = {item.unit.role for item in own if item.unit is not None and item.unit.role != "both"}
+        if not sides:
+            return hits
+        if any(hit.side is None for hit in hits):
+            self.out.reasons.add("ambiguous_scope")
+        return [hit for hit in hits if hit.side in sides]
+
+    def answers(self, k: int, hit: Hit) -> bool:
+        """Whether a finding before a denied one answers a question of its own: "phổi: mờ đáy phải, tràn dịch: không"."""
+        segment = self.clauses.segment
+        if segment[hit.item] >= segment[k] - 1:
+            return False
+        if hit.side in ("left", "right"):
+            return True
+        if hit.anchor is not None and any(item.key == ":" for item in self.items[hit.anchor : hit.item]):
+            self.out.reasons.add("ambiguous_scope")
+        return False
+
+    def hides(self, k: int) -> bool:
+        """Whether a sign is set aside only by a word that may be another one: "tung thất rộng" for "trung thất"."""
+        repaired = (i for i in self.items[self.first : k] if i.kind == CUE and i.cost > 0 and i.last - i.first == 1)
+        return any(i.cue is not None and i.cue.assertion in ("historical", "excluded") for i in repaired)
