@@ -1,0 +1,121 @@
+"""Which of its readings an ambiguous phrase has, where only the structures beside it can tell."""
+
+from __future__ import annotations
+
+from labeler.lexicon import Lexicon
+from labeler.pipe.candidates import left_of, right_of, sense_at
+from labeler.pipe.clauses import Clauses
+from labeler.pipe.items import CONJUNCTION, CUE, HEADING, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, Item, kind_of
+
+
+def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
+    """Settle what the ambiguous items of a line are, before any sign looks for its structure."""
+    items = clauses.items
+    for k, item in enumerate(items):
+        if item.others:
+            _reconsider(clauses, k)
+        elif item.kind == CUE and item.unit is not None and item.unit.beside and is_predicate(clauses, k):
+            items[k] = item.as_kind(SIGN)  # "góc sườn hoành không rõ", not "không rõ đường gãy"
+            if left_of(clauses, k) is None:
+                items[k] = item
+        elif item.kind == SIGN and item.last - item.first > 1:
+            _cut_to_fit(clauses, k, lexicon)
+
+
+def is_predicate(clauses: Clauses, k: int) -> bool:
+    """Whether a word stands where a predicate does: nothing after it that it could introduce."""
+    after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
+    return after is None or after.kind in (PUNCT, CONJUNCTION, CUE) or clauses.segment[k + 1] != clauses.segment[k]
+
+
+def shorten(clauses: Clauses, k: int, lexicon: Lexicon) -> bool:
+    """Read a sign that no structure takes as its first words alone, if one takes those ("mờ hình thoi" as "mờ")."""
+    item = clauses.items[k]
+    assert item.unit is not None
+    for cut in range(len(item.unit.words) - 1, 0, -1):
+        shorter = lexicon.find(item.unit.words[:cut])
+        if shorter is None or not shorter.says_finding:
+            continue
+        clauses.items[k] = item.as_kind(SIGN, shorter)
+        if right_of(clauses, k) is not None or left_of(clauses, k) is not None:
+            return True
+    clauses.items[k] = item
+    return False
+
+
+def _reconsider(clauses: Clauses, k: int) -> None:
+    """An ambiguous word becomes a sign where a structure beside it takes that sign."""
+    items = clauses.items
+    item = items[k]
+    if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
+        pass  # "mp ko day": "không dày", not "không đáy"
+    elif item.kind == SIGN:
+        _fit(clauses, k)
+        return
+    elif item.kind in (STRUCTURE, HEADING):
+        return
+    following = items[k + 1] if k + 1 < len(items) else None
+    denied = (k and _denies_next(items[k - 1])) or (following is not None and _denies_back(following))
+    if item.kind == CUE and denied:  # "không TD, không TK", "TD (-)"
+        noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
+        if noun is not None:
+            items[k] = item.as_kind(SIGN, noun)
+            return
+    if item.kind == CUE and following is not None and following.kind == SIGN:
+        return  # "TD viêm phổi"
+    for other in item.others:
+        if not other.beside:
+            continue
+        items[k] = item.as_kind(kind_of(other), other)
+        if items[k].kind == SIGN and (left_of(clauses, k) is not None or right_of(clauses, k) is not None):
+            return
+        items[k] = item
+
+
+def _fit(clauses: Clauses, k: int) -> None:
+    """Of signs typed alike, take the one that a structure beside it takes: "trung that rong" is "rộng", not "rỗng"."""
+    items = clauses.items
+    item = items[k]
+    if item.unit is None or item.unit.alone is not None:
+        return
+    for unit in (item.unit, *item.others):
+        if kind_of(unit) == SIGN and unit.beside:
+            items[k] = item.as_kind(SIGN, unit)
+            if left_of(clauses, k) is not None or right_of(clauses, k) is not None:
+                return
+    items[k] = item
+
+
+def _cut_to_fit(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
+    """Read a sign as its first words where the structure right before it takes those alone.
+
+    "vồng nhẹ" is a phrase of the diaphragm, but "vồng" is said of the aorta too.
+    """
+    item = clauses.items[k]
+    unit = item.unit
+    if unit is None or not unit.beside or unit.alone is not None or item.cost or k == 0:
+        return
+    at = k - 1
+    while at > 0 and clauses.items[at].kind in (SIDE, NEUTRAL) and clauses.segment[at] == clauses.segment[k]:
+        at -= 1
+    if clauses.items[at].kind != STRUCTURE or at in clauses.demoted or clauses.segment[at] != clauses.segment[k]:
+        return
+    if sense_at(clauses, k, at) is not None:
+        return
+    for cut in range(len(unit.words) - 1, 0, -1):
+        shorter = lexicon.find(unit.words[:cut])
+        if shorter is not None and shorter.says_finding and sense_at(clauses, k, at, shorter) is not None:
+            clauses.items[k] = item.as_kind(SIGN, shorter)
+            return
+
+
+def _denies_next(item: Item) -> bool:
+    """Whether an item is a negation of the next word alone."""
+    cue = item.cue if item.kind == CUE else None
+    return cue is not None and cue.assertion == "absent" and cue.scope == "next"
+
+
+def _denies_back(item: Item) -> bool:
+    """Whether an item denies what stands right before it."""
+    cue = item.cue if item.kind == CUE else None
+    return cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around")
