@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from labeler.labeler import Labeler
 
 
+# section and topic in which a report begins, as `Reading.after` tells them
+START: tuple[str, str | None] = ("description", None)
+
+
+class Reading(NamedTuple):
+    """An item of a report as the rules understood it, with the section and topic that it leaves to the next."""
+
+    normalized: Normalized  # its raw line
+    line: Line
+    section: str  # that it was read in
+    topic: str | None
+    clauses: Clauses
+    match: Match
+    said: Assertions
+    after: tuple[str, str | None]
+
+
 class LineDetail(NamedTuple):
     """An item in detail: its raw line normalised, that line's offset in the report, its span there, its words."""
 
@@ -73,15 +90,23 @@ def explain(labeler: Labeler, report: LabeledReport, told: Iterable[LineDetail] 
 def details(labeler: Labeler, text: str) -> Iterator[LineDetail]:
     """Each item of a report in detail."""
     unmarked = labeler.unmarked(text)
-    section, topic = "description", None
+    after = START
     for at, raw in labeler.splitter.groups(text):
-        normalized = normalize(unbroken(raw))
-        for line in labeler.items(normalized):
-            clauses, match = labeler.clauses(labeler.parts.of(line.text, unmarked), topic)
-            said = assert_line(clauses, section)
-            yield LineDetail(normalized, at, line, detail(labeler, line, clauses, said, match, topic))
-            verdict = labeler.interpolator.verdict(clauses, said, match.doubt, section)
-            section, topic = verdict.section, verdict.topic
+        for item in read(labeler, raw, *after, unmarked):
+            told = detail(labeler, item.line, item.clauses, item.said, item.match, item.topic)
+            yield LineDetail(item.normalized, at, item.line, told)
+            after = item.after
+
+
+def read(labeler: Labeler, raw: str, section: str, topic: str | None, unmarked: bool) -> Iterator[Reading]:
+    """Each item of a raw line, read anew in the section and under the topic that the line before left."""
+    normalized = normalize(unbroken(raw))
+    for line in labeler.items(normalized):
+        clauses, match = labeler.clauses(labeler.parts.of(line.text, unmarked), topic)
+        said = assert_line(clauses, section)
+        after = labeler.interpolator.section_after(clauses, said, section), labeler.interpolator.heading_topic(clauses)
+        yield Reading(normalized, line, section, topic, clauses, match, said, after)
+        section, topic = after
 
 
 def detail(labeler: Labeler, line: Line, clauses: Clauses, said: Assertions, match: Match, topic: str | None) -> Detail:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
+from labeler.explaining import Reading
 from labeler.lexicon import Unit
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, words_of
 from labeler.report import ASSERTED
 from labeler.rules import Problem
 from labeler.text import display, normalize
 from labeler.workbench.catalog import Catalog, Rule
-from labeler.workbench.reading import Reader, Reading
+from labeler.workbench.reading import Reader
 
 TRIED = 60  # sentences read before a phrase counts as one that never fires
 SAMPLES = {ANY_NUMBER: "3", ANY_VERTEBRA: "D8"}
@@ -44,7 +45,7 @@ class _Analysis:
         self.catalog = catalog
         self.lexicon = catalog.labeler.lexicon
         self.out = Findings()
-        self._hits: Reader[list[tuple[str, str | None, str]]] = Reader(catalog.labeler, _hits)
+        self._hits: Reader[list[tuple[str, str | None, str]]] = Reader(catalog.labeler, self._look)
         self._names: dict[str, list[Words]] = {}
         self._below: dict[str, list[str]] = {}
         for unit in self.lexicon.units():
@@ -249,13 +250,13 @@ class _Analysis:
                         located.problem(f"no phrase holds {word!r}: nothing is ever repaired into it", "words", i)
                     )
 
+    def _look(self, reading: Reading) -> list[tuple[str, str | None, str]]:
+        """Rule, finding and assertion of each hit."""
+        hits = self.catalog.labeler.interpolator.hits(reading.clauses)
+        return [(hit.sense.rule, hit.sense.finding, hit.assertion) for _, hit in hits]
+
     def _add(self, problem: Problem) -> None:
         self.out.warnings.append(problem)
-
-
-def _hits(reading: Reading) -> list[tuple[str, str | None, str]]:
-    """Rule, finding and assertion of each hit."""
-    return [(hit.sense.rule, hit.sense.finding, hit.assertion) for _, hit in reading.hits]
 
 
 def _written(words: Words) -> str:

@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from labeler import schema
+from labeler.explaining import Reading
 from labeler.report import Report
 from labeler.rules import RuleSet, RuleSetError
 from labeler.workbench.catalog import Catalog, Rule
-from labeler.workbench.reading import Reader, Reading
+from labeler.workbench.reading import Reader
 
 MAX_TEXTS = 50_000  # distinct texts whose outcome is remembered
 PHRASES = ("phrases", "measure", "examples", "not_examples")  # parts of an entry that are compared apart, or not at all
@@ -84,15 +85,17 @@ class _Side:
         self._reader = Reader(catalog.labeler, self._look)
 
     def _look(self, reading: Reading) -> _Line:
-        rules = {hit.sense.rule for _, hit in reading.hits}
-        said = {k for k, _ in reading.hits}
+        interpolator = self.catalog.labeler.interpolator
+        hits = list(interpolator.hits(reading.clauses))
+        verdict = interpolator.verdict(reading.clauses, reading.said, reading.match.doubt, reading.section)
+        rules = {hit.sense.rule for _, hit in hits}
+        said = {k for k, _ in hits}
         for k, item in enumerate(reading.clauses.items):
             if item.unit is not None and k not in said:
                 rules |= self.catalog.behind(item.unit)
         findings = tuple(
-            (hit.sense.finding, hit.assertion, hit.side) for _, hit in reading.hits if hit.sense.finding is not None
+            (hit.sense.finding, hit.assertion, hit.side) for _, hit in hits if hit.sense.finding is not None
         )
-        verdict = reading.verdict
         regions = verdict.definite, verdict.uncertain, verdict.reasons, verdict.conclusion_normal, verdict.section
         return _Line(regions, findings, frozenset(rules))
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from labeler.explaining import Reading
 from labeler.labeler import Labeler
 from labeler.lexicon import template_key
 from labeler.patterns import Words
@@ -18,7 +19,7 @@ from labeler.pipe.items import Item, kind_of
 from labeler.report import AUTO, REVIEW
 from labeler.spelling import Reading as Spelt
 from labeler.text import has_any_mark, normalize
-from labeler.workbench.reading import Reader, Reading
+from labeler.workbench.reading import Reader
 
 STRANGE, KNOWN, WALL = range(3)  # what a syllable is to a phrase around it: unexplained, known, or no part of it
 _ASSERTING = frozenset({"present", "absent", "uncertain", "contrast"})

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import NamedTuple
 
+from labeler.explaining import Reading
 from labeler.io.gold import GoldReport
 from labeler.pipe.items import CUE
 from labeler.report import ASSERTED
 from labeler.workbench.catalog import Catalog, Rule
-from labeler.workbench.reading import Reader, Reading
+from labeler.workbench.reading import Reader
 
 COUNTED = ("findings", "normal", "templates", "cues", "headings")
 
@@ -71,7 +72,7 @@ class Stats:
         """The votes of a line, and the cues and headings in it."""
         votes = [
             Vote(hit.sense.rule, hit.sense.finding, hit.sense.region, hit.assertion, hit.side, hit.sense.whole_film)
-            for _, hit in reading.hits
+            for _, hit in self.catalog.labeler.interpolator.hits(reading.clauses)
         ]
         items = reading.clauses.items
         others = [item.cue.rule for item in items if item.kind == CUE and item.cue is not None]
