@@ -11,7 +11,7 @@ import re
 from itertools import count
 from typing import NamedTuple
 
-from labeler.lexicon import Lexicon
+from labeler.lexicon import Lexicon, Unit
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.items import (
     AMOUNT,
@@ -27,6 +27,7 @@ from labeler.pipe.items import (
     kind_of,
 )
 from labeler.pipe.keywords import Matcher
+from labeler.pipe.places import Places
 from labeler.pipe.tokenizer import Tokenizer
 from labeler.spelling import Reading
 from labeler.text import has_digit
@@ -95,6 +96,9 @@ class Parts:
         self._known: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
         self._serials = count()
         self._alike: dict[object, int] = {}
+        self._like: dict[Unit, tuple[object, ...] | None] = {}
+        self._told = {name for unit in lexicon.units() for name in unit.beside}
+        self._places = Places(lexicon)
         self._comma = tokenizer.readings(",")
         self._around_digits = _around_digits(lexicon)
         self.digits_in_templates = any(map(has_digit, lexicon.templates))
@@ -164,13 +168,42 @@ class Parts:
         return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, self._serial(items, doubt))
 
     def _serial(self, items: list[Item], doubt: bool) -> int:
-        key = (doubt, *map(_part_played, items))
+        key = (doubt, *map(self._part_played, items))
         serial = self._alike.get(key)
         if serial is None:
             if len(self._alike) >= MAX_PARTS:
                 self._alike.clear()
             serial = self._alike[key] = next(self._serials)
         return serial
+
+    def _part_played(self, item: Item) -> object:
+        """What a line's meaning can depend on in an item: a side, place, amount or filler as it is written is like another."""
+        unit = item.unit
+        if unit is None:
+            if item.kind == NUMBER:
+                return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
+            return item.key if item.kind == PUNCT else item.kind
+        if unit.above is not None:
+            return item  # the number beside it counts
+        key = "" if item.key[0].isalpha() else item.key
+        if not item.cost and not item.others:
+            like = self._like[unit] if unit in self._like else self._look(unit)
+            if like is not None and like[0] == item.kind:
+                return like, key
+        return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
+
+    def _look(self, unit: Unit) -> tuple[object, ...] | None:
+        """What tells a phrase that fills, or names a place, from others that do; None for other phrases."""
+        kind = kind_of(unit)
+        like: tuple[object, ...] | None = None
+        if unit.section is None and (kind in _FILLING or kind == STRUCTURE):
+            like = (kind, unit.role, unit.words[-1] == ANY_NUMBER)
+            place = unit.structure
+            if place is not None:
+                told = tuple(name for name in place.lineage if name in self._told)
+                like += (place.region, told, place.location is None, len(place.lineage) > 1, self._places.is_pair(unit))
+        self._like[unit] = like
+        return like
 
     def _minds_digits(self, tokens: list[Reading]) -> bool:
         """Whether other digits could have meant something else: "2 bên", "1/3", a category, a template's film size."""
@@ -229,19 +262,3 @@ def _turns(item: Item) -> bool:
 def without_digits(text: str) -> str:
     """The text with its digits 1, but for a leading 0 and a 2 alone: equal for texts that differ in numbers alone."""
     return _DIGIT.sub("1", text) if has_digit(text) else text
-
-
-def _part_played(item: Item) -> object:
-    """What a line's meaning can depend on in an item: a side, amount or filler as it is written is like another."""
-    unit = item.unit
-    if unit is None:
-        if item.kind == NUMBER:
-            return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
-        return item.key if item.kind == PUNCT else item.kind
-    if unit.above is not None:
-        return item  # the number beside it counts
-    key = item.key if item.kind == STRUCTURE or not item.key[0].isalpha() else ""
-    plain = not item.cost and not item.others and unit.section is None
-    if plain and item.kind in _FILLING and kind_of(unit) == item.kind:
-        return item.kind, unit.role, key, unit.words[-1] == ANY_NUMBER
-    return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others

@@ -39,11 +39,11 @@ class Places:
             if near is not None:
                 return named[near]
         for item in clauses.items[first : last + 1]:
-            if item.kind == STRUCTURE and self._is_pair(item.unit):
+            if item.kind == STRUCTURE and self.is_pair(item.unit):
                 return "both"
         return None
 
-    def _is_pair(self, unit: Unit | None) -> bool:
+    def is_pair(self, unit: Unit | None) -> bool:
         """Whether a structure begins with words for both sides: "hai đáy phổi" is one structure."""
         if unit is None:
             return False
