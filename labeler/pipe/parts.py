@@ -1,14 +1,15 @@
 """The parts of a line, between its commas: each distinct one is searched once, and lines that say the same share more.
 
 One invariant holds it all: two parts share a serial, and two lines what was made of them, only if no later step can
-tell them apart.  Words that play the same part may differ, and digits where they mean nothing; a ratio shares with none
-but itself, and lines whose parts may hold its number share nothing.
+tell them apart.  Words that play the same part may differ, places of which the same can be said, and digits where they
+mean nothing; a ratio shares with none but itself, and lines whose parts may hold its number share nothing.  Nor do lines
+share what only names a structure for those below it.
 """
 
 from __future__ import annotations
 
 import re
-from itertools import count
+from itertools import count, product
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon, Unit
@@ -23,6 +24,7 @@ from labeler.pipe.items import (
     PUNCT,
     SIDE,
     STRUCTURE,
+    UNKNOWN,
     Item,
     kind_of,
 )
@@ -96,8 +98,8 @@ class Parts:
         self._known: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
         self._serials = count()
         self._alike: dict[object, int] = {}
-        self._like: dict[Unit, tuple[object, ...] | None] = {}
-        self._told = {name for unit in lexicon.units() for name in unit.beside}
+        self._likes: dict[Unit, tuple[object, ...] | None] = {}
+        self._told = {name for unit in lexicon.units() for name in unit.beside}  # structures that some sign is said of
         self._places = Places(lexicon)
         self._comma = tokenizer.readings(",")
         self._around_digits = _around_digits(lexicon)
@@ -164,7 +166,7 @@ class Parts:
         items, tokens, doubt, joins = self.matcher.search(part, unmarked)
         ratios = [k for k, item in enumerate(items) if item.unit is not None and item.unit.above is not None]
         lacks = any(not _has_number(items, tokens, k) for k in ratios)
-        digits = has_digit(part) and (bool(ratios) or self._minds_digits(tokens))
+        digits = has_digit(part) and (bool(ratios) or self._minds_digits(items, tokens))
         return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, self._serial(items, doubt))
 
     def _serial(self, items: list[Item], doubt: bool) -> int:
@@ -177,7 +179,7 @@ class Parts:
         return serial
 
     def _part_played(self, item: Item) -> object:
-        """What a line's meaning can depend on in an item: a side, place, amount or filler as it is written is like another."""
+        """What a line's meaning can depend on in an item."""
         unit = item.unit
         if unit is None:
             if item.kind == NUMBER:
@@ -187,51 +189,64 @@ class Parts:
             return item  # the number beside it counts
         key = "" if item.key[0].isalpha() else item.key
         if not item.cost and not item.others:
-            like = self._like[unit] if unit in self._like else self._look(unit)
+            like = self._likes[unit] if unit in self._likes else self._like(unit)
             if like is not None and like[0] == item.kind:
                 return like, key
         return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
 
-    def _look(self, unit: Unit) -> tuple[object, ...] | None:
-        """What tells a phrase that fills, or names a place, from others that do; None for other phrases."""
-        kind = kind_of(unit)
+    def _like(self, unit: Unit) -> tuple[object, ...] | None:
+        """All that counts of a phrase that fills or only names a place: others of which it is true too are like it."""
         like: tuple[object, ...] | None = None
+        kind = kind_of(unit)
         if unit.section is None and (kind in _FILLING or kind == STRUCTURE):
             like = (kind, unit.role, unit.words[-1] == ANY_NUMBER)
             place = unit.structure
             if place is not None:
                 told = tuple(name for name in place.lineage if name in self._told)
                 like += (place.region, told, place.location is None, len(place.lineage) > 1, self._places.is_pair(unit))
-        self._like[unit] = like
+        self._likes[unit] = like
         return like
 
-    def _minds_digits(self, tokens: list[Reading]) -> bool:
+    def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
         """Whether other digits could have meant something else: "2 bên", "1/3", a category, a template's film size."""
         if self.digits_in_templates:
             return True
+        guessed = any(item.cost or item.kind == UNKNOWN for item in items)  # then words may stand for any other
         for i, reading in enumerate(tokens):
             if reading.mixed:
                 return True
             if reading.number and reading.key[0].isdigit():
-                before = (None, *(words[-1] for words, _, _ in tokens[i - 1].ways)) if i else (None,)
-                after = (None, *(words[0] for words, _, _ in tokens[i + 1].ways)) if i + 1 < len(tokens) else (None,)
-                if any((a, b) in self._around_digits for a in before for b in after):
-                    return True
+                for around in product(_words(tokens, i - 1, -1), _words(tokens, i + 1, 0)):
+                    farther = self._around_digits.get(around)
+                    if farther is not None and (
+                        guessed or not farther.isdisjoint(_words(tokens, i - 2, -1) | _words(tokens, i - 1, -2))
+                    ):
+                        return True
         return False
 
 
-def _around_digits(lexicon: Lexicon) -> frozenset[tuple[str | None, str | None]]:
-    """The words on either side of a literal number in each phrase that has one, None where it begins or ends.
+def _words(tokens: list[Reading], i: int, at: int) -> set[str | None]:
+    """The words at one place (first, last, last but one) in what token i may stand for; None, for no word, is always there."""
+    ways = tokens[i].ways if 0 <= i < len(tokens) else ()
+    return {None, *(words[at] for words, _, _ in ways if len(words) >= abs(at))}
 
-    But for the 2 that is a phrase by itself, for it is never taken for another number.
+
+def _around_digits(lexicon: Lexicon) -> dict[tuple[str | None, str | None], set[str | None]]:
+    """The words before and after a literal number in each phrase that has one, with the words before those.
+
+    None stands where the phrase begins or ends.  The 2 that is a phrase by itself is left out, for it is never taken for
+    another number.
     """
     literal = {word for word in lexicon.vocabulary if word[:1].isdigit()}
-    out: set[tuple[str | None, str | None]] = set()
+    out: dict[tuple[str | None, str | None], set[str | None]] = {}
     for phrase in lexicon.by_words:
-        if not literal.isdisjoint(phrase) and phrase != ("2",):
-            around = zip((None, *phrase), phrase, (*phrase[1:], None), strict=False)
-            out.update((before, after) for before, word, after in around if word in literal)
-    return frozenset(out)
+        if literal.isdisjoint(phrase) or phrase == ("2",):
+            continue
+        around = (None, None, *phrase, None)
+        for i, word in enumerate(phrase):
+            if word in literal:
+                out.setdefault((around[i + 1], around[i + 3]), set()).add(around[i])
+    return out
 
 
 def serials(parts: list[Part]) -> list[int] | None:

@@ -135,6 +135,13 @@ NUMBERS = ("0,45", "0,55", "1,5", "2", "3", "1/3", "2019", "12/3/2021", "55%", "
 TIMED = ("chỉ số tim ngực", "phim trước", "nay", "năm", "so với phim cũ", "hiện tại", "nghi", "không")
 
 
+@pytest.fixture(scope="module")
+def places(labeler: Labeler) -> list[str]:
+    """A phrase for each of some structures."""
+    phrases = {unit.structure.id: unit.text for unit in labeler.lexicon.units() if unit.structure is not None}
+    return random.Random(1).sample(sorted(phrases.values()), 30)
+
+
 @st.composite
 def near_twins(draw: st.DrawFn) -> list[str]:
     """A line and others that differ from it in a number, a letter, a word of time, a comma, or all marks."""
@@ -165,6 +172,17 @@ def test_what_was_read_before_changes_nothing(labeler: Labeler, forgetful: Label
         assert labeler.label(f"- {text}.").to_dict() == forgetful.label(f"- {text}.").to_dict()
 
 
+@given(st.sampled_from(LINES), st.integers(0, 9), st.booleans())
+def test_places_are_not_mixed_up(
+    labeler: Labeler, forgetful: Labeler, places: list[str], line: str, at: int, heading: bool
+) -> None:
+    """Lines that differ in a place alone share their analysis only where it does not count."""
+    words = line.split(" ")
+    for place in places:
+        text = f"{place}:\n- {line}" if heading else f"- {' '.join([*words[:at], place, *words[at:]])}"
+        assert labeler.label(text).to_dict() == forgetful.label(text).to_dict()
+
+
 @given(st.one_of(st.text(), st.sampled_from(NAUGHTY), reports.map(dashed)))
 def test_tokens_destroy_nothing(labeler: Labeler, text: str) -> None:
     assert labeler.nlp.tokenizer(text).text == text
@@ -183,5 +201,6 @@ def test_digits_that_mean_nothing_are_not_mixed_up(labeler: Labeler, forgetful: 
     for line in (
         f"Bóng tim, chỉ số tim ngực 0,{a}{b}.", f"Phim {a} bên mờ.", f"ILO: {a % 4}/{b % 4}.", f"Dải xơ {a}/3 dưới phổi phải.",
         f"Nốt {a} cm phổi phải.", f"Mờ {a} đáy phổi.",
+        f"Nốt mờ cách carina khoảng {a}{b} mm.", f"Vòm hoành phải cao hơn trái khoảng {a * 5} mm.",
     ):  # fmt: skip
         assert labeler.label(line).to_dict() == forgetful.label(line).to_dict()
