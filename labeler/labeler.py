@@ -307,7 +307,7 @@ class Labeler:
         verdict = self._verdicts.get(key)
         if verdict is None:
             verdict = self._reached(parts, section, topic)
-            if self.remember and verdict.topic is None:  # a topic is one structure and no other that is like it
+            if self.remember:
                 if len(self._verdicts) >= MAX_LINES:
                     self._verdicts.clear()
                 self._verdicts[key] = verdict

@@ -2,8 +2,7 @@
 
 One invariant holds it all: two parts share a serial, and two lines what was made of them, only if no later step can
 tell them apart.  Words that play the same part may differ, places of which the same can be said, and digits where they
-mean nothing; a ratio shares with none but itself, and lines whose parts may hold its number share nothing.  Nor do lines
-share what only names a structure for those below it.
+mean nothing; a ratio shares with none but itself, and lines whose parts may hold its number share nothing.
 """
 
 from __future__ import annotations
