@@ -53,7 +53,7 @@ def explain(labeler: Labeler, report: LabeledReport, told: Iterable[LineDetail] 
     `told` are its items in detail, if somebody has read them already.
     """
     if report.method == "template":
-        why = {"template": report.template, "rule": labeler.lexicon.templates_by_id[str(report.template)]}
+        why = {"template": report.template, "rule": labeler.rules.where(("templates", str(report.template), "id"))}
         classes = {name: Because(0, "template", why) for name in labeler.classes}
         return Explanation((), (), classes, frozenset(labeler.lexicon.findings))
     mentions: list[Mention] = []
@@ -74,13 +74,13 @@ def explain(labeler: Labeler, report: LabeledReport, told: Iterable[LineDetail] 
             mentions.append(
                 Mention(
                     where.start, where.end, where.text, raw.finding, raw.region, raw.side, place, detail.region,
-                    raw.rule, "exact" if raw.repair is None else "fuzzy", raw.assertion, cue, raw.repair, raw.score,
+                    labeler.rules.where(raw.rule), "exact" if raw.repair is None else "fuzzy", raw.assertion, cue, raw.repair, raw.score,
                     raw.layer,
                 )
             )  # fmt: skip
         residue += [span(*where) for where in detail.residue]
         for statement in detail.normal:
-            normal.append((span(statement.start, statement.end), statement.regions, statement.rule))
+            normal.append((span(statement.start, statement.end), statement.regions, labeler.rules.where(statement.rule)))
             cleared.update(statement.clears)
         not_assessable |= detail.not_assessable
     classes = {name: _because(name, report, mentions, normal, not_assessable) for name in labeler.classes}

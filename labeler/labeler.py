@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labeler import explaining
-from labeler.lexicon import Lexicon, template_key
+from labeler.compiler import template_key
+from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import Anchorer
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
@@ -102,19 +103,20 @@ class Labeler:
     1
     """
 
-    def __init__(self, rules: RuleSet, *, remember: bool = True) -> None:
+    def __init__(self, rules: RuleSet, *, remember: bool = True, old: Labeler | None = None) -> None:
+        """Labeler over a rule set; quickly made if it has most phrases in common with that of an `old` one."""
         with _uncollected():
-            self._build(rules, remember)
+            self._build(rules, remember, old.lexicon if old is not None else None)
 
-    def _build(self, rules: RuleSet, remember: bool) -> None:
+    def _build(self, rules: RuleSet, remember: bool, old: Lexicon | None) -> None:
         self.rules = rules
-        self.lexicon = Lexicon.build(rules)
+        self.lexicon = Lexicon.build(rules, old)
         self.classes = rules.classes
         self.remember = remember
         self._marked = any(map(has_marks, self.lexicon.vocabulary))
         self.speller = Speller(self.lexicon)
         self.tokenizer = Tokenizer(self.speller)
-        if remember:
+        if remember and old is None:
             self.tokenizer.learn(display(word) for word in self.lexicon.vocabulary if word[0].isalpha())
         self.splitter = Splitter(self.lexicon)
         self.parts = Parts(self.lexicon, self.tokenizer, remember)
@@ -226,8 +228,7 @@ class Labeler:
         for entry in entries:
             if not entry.in_template:
                 return None
-        found = self.lexicon.templates.get(" ".join(entry.key for entry in entries))
-        return None if found is None else found[0]
+        return self.lexicon.templates.get(" ".join(entry.key for entry in entries))
 
     def _from_template(self, text: str, template: str) -> LabeledReport:
         return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "template", (), (), template, self)

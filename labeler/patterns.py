@@ -16,12 +16,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, product
+from itertools import chain, pairwise, product
 
 from labeler.text import canonical
 
 Words = tuple[str, ...]
+Around = tuple[str | None, str | None, str | None]  # the two words before one, and that after; None beyond the phrase
 
 MAX_EXPANSIONS = 3000
 ANY_NUMBER = "<number>"  # the word that every number can be read as
@@ -57,21 +59,37 @@ def split_sign(pattern: str) -> tuple[str, str | None]:
     return left, right
 
 
-def expand(pattern: str, resolve: Callable[[str], list[Words] | None]) -> list[Words]:
-    """All word sequences a pattern stands for, in canonical form.
+@dataclass(frozen=True, eq=False, slots=True)
+class Expansion:
+    """All word sequences that a pattern stands for, in canonical form, and what the vocabulary learns from them."""
 
-    `resolve` gives the phrases behind <id>, or None for an unknown one.  Raises PatternError.
+    phrases: tuple[Words, ...]
+    vocabulary: frozenset[str]
+    follows: frozenset[tuple[str, str]]  # words side by side
+    around_digits: frozenset[Around]  # of the literal numbers but for the 2 alone, which is never taken for another
+
+    @classmethod
+    @lru_cache(8192)  # of a rule set that is read again, most is as it was, and is told so by identity
+    def of(cls, *phrases: Words) -> Expansion:
+        """The expansion into these phrases."""
+        vocabulary = frozenset(chain.from_iterable(phrases))
+        follows = frozenset(chain.from_iterable(map(pairwise, phrases)))
+        return cls(phrases, vocabulary, follows, frozenset(_around_digits(phrases, vocabulary)))
+
+
+Resolve = Callable[[str], tuple[Expansion, ...] | None]
+
+
+def expand(pattern: str, resolve: Resolve) -> Expansion:
+    """What a pattern stands for.
+
+    `resolve` gives the expansions behind <id>, or None for an unknown one.  Raises PatternError.
     """
-    names = _REFERENCE.findall(pattern)
-    return list(_expanded(pattern, tuple((name, _tuple(resolve(name))) for name in names)))
-
-
-def _tuple(phrases: list[Words] | None) -> tuple[Words, ...] | None:
-    return None if phrases is None else tuple(phrases)
+    return _expanded(pattern, tuple((name, resolve(name)) for name in _REFERENCE.findall(pattern)))
 
 
 @lru_cache(8192)  # a rule set that is read again has changed in a few patterns
-def _expanded(pattern: str, resolved: tuple[tuple[str, tuple[Words, ...] | None], ...]) -> tuple[Words, ...]:
+def _expanded(pattern: str, resolved: tuple[tuple[str, tuple[Expansion, ...] | None], ...]) -> Expansion:
     parser = _Parser(pattern, dict(resolved))
     try:
         found = tuple(dict.fromkeys(parser.parse()))
@@ -79,7 +97,16 @@ def _expanded(pattern: str, resolved: tuple[tuple[str, tuple[Words, ...] | None]
         raise PatternError("brackets nested too deeply: write several patterns", 0) from None
     if not found or not all(found):
         raise PatternError("the pattern can match nothing at all: at least one word must be required", 0)
-    return found
+    return Expansion.of(*found)
+
+
+def _around_digits(phrases: tuple[Words, ...], vocabulary: frozenset[str]) -> Iterator[Around]:
+    digits = {word for word in vocabulary if word[0].isdigit()}
+    for phrase in phrases if digits else ():
+        around = (None, None, *phrase, None)
+        for i, word in enumerate(phrase):
+            if word in digits and phrase != ("2",):
+                yield around[i], around[i + 1], around[i + 3]
 
 
 def words_of(text: str) -> Words:
@@ -101,7 +128,7 @@ def word_key(word: str) -> str:
 
 
 class _Parser:
-    def __init__(self, pattern: str, resolved: dict[str, tuple[Words, ...] | None]) -> None:
+    def __init__(self, pattern: str, resolved: dict[str, tuple[Expansion, ...] | None]) -> None:
         self.pattern = pattern
         self.resolved = resolved
         self.tokens: list[tuple[str, str, int]] = []
@@ -152,10 +179,7 @@ class _Parser:
                 parts.append([(text,)])
             elif kind == "ref":
                 name = text[1:-1]
-                phrases = ((text,),) if text in (ANY_NUMBER, ANY_VERTEBRA) else self.resolved[name]
-                if phrases is None:
-                    raise PatternError(f"unknown name <{name}>", column)
-                parts.append(list(phrases))
+                parts.append([(text,)] if text in (ANY_NUMBER, ANY_VERTEBRA) else self._named(name, column))
             elif text == "(":
                 parts.append(self._bracket(")", column))
             elif text == "[":
@@ -168,6 +192,12 @@ class _Parser:
             if size > MAX_EXPANSIONS:
                 raise PatternError(f"the pattern stands for more than {MAX_EXPANSIONS} phrases: split it", column)
         return [tuple(chain.from_iterable(choice)) for choice in product(*parts)]
+
+    def _named(self, name: str, column: int) -> list[Words]:
+        expansions = self.resolved[name]
+        if expansions is None:
+            raise PatternError(f"unknown name <{name}>", column)
+        return [phrase for expansion in expansions for phrase in expansion.phrases]
 
     def _bracket(self, closing: str, column: int) -> list[Words]:
         inner = self._alternatives()

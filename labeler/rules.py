@@ -25,6 +25,7 @@ from labeler import schema
 
 BUILTIN = "builtin"
 Place = tuple[int, int]
+RuleKey = tuple[str, ...]  # kind, id, and the path to a part of the entry; a phrase stands for its number in its list
 T = TypeVar("T")
 _NOT_IN_YAML = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -60,6 +61,7 @@ class RuleSetError(Exception):
 class Located(Generic[T]):
     """An entry, the layer (rule set name) and file that it comes from, and the place of each of its parts."""
 
+    kind: str
     entry: T
     layer: str
     file: str
@@ -71,9 +73,14 @@ class Located(Generic[T]):
             path = path[:-1]
         return self.places.get(path, (1, 1))
 
-    def rule(self, *path: str | int) -> str:
+    def where(self, *path: str | int) -> str:
         """`file:line` of a part, as explanations show it."""
         return f"{self.file}:{self.place(*path)[0]}"
+
+    def key(self, *path: str | int) -> RuleKey:
+        """Name of a part that stays the same wherever it moves: `RuleSet.where` tells its place."""
+        *names, last = (self.kind, self.entry.id, *path)  # type: ignore[attr-defined]
+        return (*names, last if isinstance(last, str) else getattr(self.entry, names[-1])[last])
 
     def problem(self, message: str, *path: str | int, column: int = 0) -> Problem:
         """A problem at a part of this entry, `column` characters into it."""
@@ -132,6 +139,14 @@ class RuleSet:
     def all(self, kind: str) -> Iterator[Located[Any]]:
         """Entries of one kind (a key of `schema.Document`)."""
         return iter(self.entries[kind].values())
+
+    def where(self, key: RuleKey) -> str:
+        """`file:line` of the part of an entry that a key names."""
+        kind, name, *path = key
+        located = self.entries[kind][name]
+        if path[0] == "phrases":
+            return located.where("phrases", located.entry.phrases.index(path[1]))
+        return located.where(*path)
 
     @cached_property
     def regions(self) -> dict[str, schema.Region]:
@@ -262,10 +277,10 @@ class _Reader:
                 if entry is None:
                     continue
                 own = _Sub(places, (kind, i))
-                located = Located(entry, layer, _shown(file), own)
+                located = Located(kind, entry, layer, _shown(file), own)
                 held = entries[kind].get(entry.id)
                 if held is not None and (kind, entry.id) in self._own:
-                    message = f"duplicate id {entry.id!r}: first used at {held.rule('id')}; ids are unique among {kind}"
+                    message = f"duplicate id {entry.id!r}: first used at {held.where('id')}; ids are unique among {kind}"
                     self.problems.append(located.problem(message, "id"))
                     continue
                 entries[kind][entry.id] = located

@@ -13,7 +13,7 @@ from labeler import schema
 
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
-    from labeler.lexicon import FindingInfo
+    from labeler.meanings import FindingInfo
     from labeler.report import Explanation, LabeledReport
 
 SCHEMES = ("classes", "chexpert", "vindr")

@@ -8,7 +8,8 @@ once, for every rule.
 
 from __future__ import annotations
 
-from labeler.lexicon import Lexicon, Sense, Structure, Unit
+from labeler.lexicon import Lexicon
+from labeler.meanings import Sense, Structure, Unit
 from labeler.pipe.candidates import (
     claimed,
     is_near,

@@ -5,7 +5,7 @@ A structure is told by the place of its item in the line; None where there is no
 
 from __future__ import annotations
 
-from labeler.lexicon import Sense, Unit
+from labeler.meanings import Sense, Unit
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.items import (
     AMOUNT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-from labeler.lexicon import Sense, Structure
+from labeler.meanings import Sense, Structure
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.items import (
     AMOUNT,
@@ -31,7 +31,7 @@ STOPS = frozenset({".", ";", "!", "|"}) | ARROWS
 
 
 # What a sign says that no structure takes: nothing, but whether it is denied still matters.
-UNATTACHED = Sense("", None, "", "")
+UNATTACHED = Sense("", None, (), "")
 
 
 class Hit:

@@ -7,7 +7,7 @@ it, up to words of now.
 
 from __future__ import annotations
 
-from labeler.lexicon import Unit
+from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, PUNCT, SIGN, STRUCTURE, UNKNOWN

@@ -20,6 +20,7 @@ from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
+from labeler.rules import RuleKey
 from labeler.typing_slips import EDIT
 
 Said = tuple[str, str | None]  # a finding and its side
@@ -49,7 +50,7 @@ class RawMention(NamedTuple):
     region: str
     side: str | None
     location: tuple[int, int] | None
-    rule: str
+    rule: RuleKey
     layer: str
     assertion: str
     cue: tuple[int, int] | None
@@ -64,7 +65,7 @@ class NormalStatement(NamedTuple):
     end: int
     regions: tuple[str, ...]
     clears: tuple[str, ...]
-    rule: str
+    rule: RuleKey
 
 
 class Detail(NamedTuple):

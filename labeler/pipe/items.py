@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.lexicon import CueSense, Unit
+from labeler.meanings import CueSense, Unit
 
 # Kinds of items.  UNKNOWN words are what the rule set cannot explain.
 SIGN, STRUCTURE, CUE, HEADING, SIDE, AMOUNT, LOCATIVE, CONJUNCTION, NEUTRAL, NUMBER, PUNCT, UNKNOWN = range(12)

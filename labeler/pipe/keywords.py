@@ -7,7 +7,8 @@ neighbouring words may be wrong as well, provided that a longer phrase comes out
 
 from __future__ import annotations
 
-from labeler.lexicon import LEAF, Lexicon, Node, Unit
+from labeler.lexicon import LEAF, Lexicon, Node
+from labeler.meanings import Unit
 from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
@@ -48,6 +49,14 @@ WELL_BACKED = 5  # words of a phrase per word taken for another, for the phrase 
 MAX_NEUTRAL_COST = 0.2  # of reading one unknown word as neutral vocabulary, which explains it away
 
 
+class _Kinds(dict[Unit, int]):
+    """Kinds of the units met so far."""
+
+    def __missing__(self, unit: Unit) -> int:
+        kind = self[unit] = kind_of(unit)
+        return kind
+
+
 class Matcher:
     """Finds the units of a lexicon in what stands between two commas, over which no phrase runs."""
 
@@ -57,7 +66,7 @@ class Matcher:
         self.speller = tokenizer.speller
         self.remember = remember
         self._windows: dict[tuple[object, ...], Choice | None] = {}
-        self._kinds: dict[Unit, int] = {unit: kind_of(unit) for unit in lexicon.units()}
+        self._kinds = _Kinds()
 
     def search(self, part: str, unmarked: bool) -> tuple[list[Item], list[Reading], bool, tuple[int, ...]]:
         """Items covering all tokens of a part of a line, and these tokens.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labeler.lexicon import Sense
+from labeler.meanings import Sense
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE
 from labeler.pipe.parts import Match

@@ -11,7 +11,8 @@ import re
 from itertools import count, product
 from typing import NamedTuple
 
-from labeler.lexicon import Lexicon, Unit
+from labeler.lexicon import Lexicon
+from labeler.meanings import Unit
 from labeler.patterns import ANY_NUMBER
 from labeler.pipe.items import (
     AMOUNT,
@@ -98,10 +99,14 @@ class Parts:
         self._serials = count()
         self._alike: dict[object, int] = {}
         self._likes: dict[Unit, tuple[object, ...] | None] = {}
-        self._told = {name for unit in lexicon.units() for name in unit.beside}  # structures that some sign is said of
+        # structures that some sign is said of
+        self._told = {name for claim in lexicon.claims.values() if claim.part == "beside" for name in claim.meaning}
         self._places = Places(lexicon)
         self._comma = tokenizer.readings(",")
-        self._around_digits = _around_digits(lexicon)
+        # the words before and after a literal number in some phrase, with the words before those
+        self._around_digits: dict[tuple[str | None, str | None], set[str | None]] = {}
+        for farther, before, after in lexicon.around_digits:
+            self._around_digits.setdefault((before, after), set()).add(farther)
         self.digits_in_templates = any(map(has_digit, lexicon.templates))
 
     def of(self, line: str, unmarked: bool = False) -> list[Part]:
@@ -228,24 +233,6 @@ def _words(tokens: list[Reading], i: int, at: int) -> set[str | None]:
     """The words at one place (first, last, last but one) in what token i may stand for; None, for no word, is always there."""
     ways = tokens[i].ways if 0 <= i < len(tokens) else ()
     return {None, *(words[at] for words, _, _ in ways if len(words) >= abs(at))}
-
-
-def _around_digits(lexicon: Lexicon) -> dict[tuple[str | None, str | None], set[str | None]]:
-    """The words before and after a literal number in each phrase that has one, with the words before those.
-
-    None stands where the phrase begins or ends.  The 2 that is a phrase by itself is left out, for it is never taken for
-    another number.
-    """
-    literal = {word for word in lexicon.vocabulary if word[:1].isdigit()}
-    out: dict[tuple[str | None, str | None], set[str | None]] = {}
-    for phrase in lexicon.by_words:
-        if literal.isdisjoint(phrase) or phrase == ("2",):
-            continue
-        around = (None, None, *phrase, None)
-        for i, word in enumerate(phrase):
-            if word in literal:
-                out.setdefault((around[i + 1], around[i + 3]), set()).add(around[i])
-    return out
 
 
 def serials(parts: list[Part]) -> list[int] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from labeler.lexicon import Lexicon, Unit
+from labeler.lexicon import Lexicon
+from labeler.meanings import Unit
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, SIDE, SIGN, STRUCTURE, Item
 

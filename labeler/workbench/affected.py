@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from labeler.lexicon import CueSense, Lexicon, Sense, Unit, template_key
+from labeler.compiler import template_key
+from labeler.lexicon import Lexicon
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, word_key
 from labeler.text import normalize, skeleton
 from labeler.typing_slips import deletions, sounds_like, undo_doubling, undo_telex, undo_vni
@@ -116,7 +116,7 @@ def _bare_forms(typed: str) -> set[str]:
 
 
 def affected(typed: Typed, old: Labeler, new: Labeler) -> set[int]:
-    """Indexes of the texts whose labels may differ between two rule sets."""
+    """Indexes of the texts whose labels may differ between two rule sets, the new one compiled out of the old."""
     everything = set(range(typed.size))
     a, b = old.lexicon, new.lexicon
     if not _same_frame(old, new):
@@ -155,35 +155,6 @@ def _same_frame(old: Labeler, new: Labeler) -> bool:
 def _changed_paths(a: Lexicon, b: Lexicon) -> set[Words]:
     """Phrases that mean something else in the one than in the other, each as far as both tries still agree, and a word."""
     mine, yours = a.by_words, b.by_words
-    alike: dict[tuple[int, int], bool] = {}
-    changed = mine.keys() ^ yours.keys()
-    changed |= {words for words, unit in mine.items() if words in yours and not _same(unit, yours[words], alike)}
+    changed = [words for words, unit in yours.items() if mine.get(words) is not unit]
+    changed += mine.keys() - yours.keys()
     return {next((w[:n] for n in range(1, len(w)) if a.opens(w[:n]) != b.opens(w[:n])), w) for w in changed}
-
-
-def _same(a: Unit, b: Unit, alike: dict[tuple[int, int], bool]) -> bool:
-    """Whether a phrase means the same, wherever its rules stand."""
-    if not _equal(a.alone, b.alone, alike) or a.role != b.role or a.section != b.section or a.denies != b.denies:
-        return False
-    if a.beside or b.beside:
-        if a.beside.keys() != b.beside.keys():
-            return False
-        if not all(_equal(sense, b.beside[name], alike) for name, sense in a.beside.items()):
-            return False
-    return (
-        _equal(a.cue, b.cue, alike)
-        and (a.structure and a.structure.id) == (b.structure and b.structure.id)
-        and a.above == b.above
-    )
-
-
-def _equal(
-    one: Sense | CueSense | None, other: Sense | CueSense | None, alike: dict[tuple[int, int], bool]
-) -> bool:  # fmt: skip
-    if one is None or other is None:
-        return one is other
-    key = (id(one), id(other))
-    found = alike.get(key)
-    if found is None:
-        found = alike[key] = one == other or replace(one, rule=other.rule) == other
-    return found

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from labeler.explaining import Reading
-from labeler.lexicon import Unit
+from labeler.meanings import Unit
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, words_of
 from labeler.report import ASSERTED
-from labeler.rules import Problem
+from labeler.rules import Problem, RuleKey
 from labeler.text import display, normalize
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader
@@ -45,7 +45,7 @@ class _Analysis:
         self.catalog = catalog
         self.lexicon = catalog.labeler.lexicon
         self.out = Findings()
-        self._hits: Reader[list[tuple[str, str | None, str]]] = Reader(catalog.labeler, self._look)
+        self._hits: Reader[list[tuple[RuleKey, str | None, str]]] = Reader(catalog.labeler, self._look)
         self._names: dict[str, list[Words]] = {}
         self._below: dict[str, list[str]] = {}
         for unit in self.lexicon.units():
@@ -67,16 +67,16 @@ class _Analysis:
     def _warn(self, rule: Rule, message: str) -> None:
         self.out.warnings.append(Problem(rule.file, rule.line, rule.column, message))
 
-    def _by(self, key: str) -> str:
+    def _by(self, key: RuleKey) -> str:
         """A rule as a message names it."""
-        rule = self.catalog.rules.get(key)
-        return f"{rule.id} at {key}" if rule is not None else key
+        rule = self.catalog.rules[key]
+        return f"{rule.id} at {rule.place}"
 
     # phrases that never decide
 
-    def _silent(self) -> set[str]:
+    def _silent(self) -> set[RuleKey]:
         """Phrases of findings, normal statements, cues and headings that no sentence brings to speak."""
-        silent: set[str] = set()
+        silent: set[RuleKey] = set()
         for rule in self.catalog.rules.values():
             if rule.kind in ("findings", "normal"):
                 speaks = any(rule.key in self._fired(s) for s in islice(self._sentences(rule), TRIED))
@@ -89,10 +89,10 @@ class _Analysis:
                 self._warn(rule, self._taken(rule))
         return silent
 
-    def _fired(self, sentence: str) -> set[str]:
+    def _fired(self, sentence: str) -> set[RuleKey]:
         return {key for hits in self._hits.read(sentence) for key, _, _ in hits}
 
-    def _matched(self, words: Words) -> set[str]:
+    def _matched(self, words: Words) -> set[RuleKey]:
         items = self.catalog.labeler.parts.match(_written(words)).items
         return {key for item in items if item.unit is not None for key in self.catalog.behind(item.unit)}
 
@@ -121,8 +121,8 @@ class _Analysis:
             if rule.kind in ("findings", "normal") and finding == own:
                 return f"{said!r} says nothing new: {self._by(key)} says it already; take it out"
         items = self.catalog.labeler.parts.match(said).items
-        parts = [(i.unit.text, min(self.catalog.behind(i.unit) - {rule.key}, default="")) for i in items if i.unit]
-        read = " and ".join(f"{text!r} ({self._by(key)})" for text, key in parts if key)
+        parts = [(i.unit.text, min(self.catalog.behind(i.unit) - {rule.key}, default=None)) for i in items if i.unit]
+        read = " and ".join(f"{text!r} ({self._by(key)})" for text, key in parts if key is not None)
         return f"{said!r} can never fire: it is read as {read or 'nothing'}; take it out of one of them"
 
     def _repeated(self) -> None:
@@ -142,9 +142,9 @@ class _Analysis:
                     rule, f"{said!r} says nothing new: {self._by(next(iter(others)))} says it already; take it out"
                 )
 
-    def _two_parts(self, silent: set[str]) -> None:
+    def _two_parts(self, silent: set[RuleKey]) -> None:
         """Words given two parts of which only one is ever played."""
-        found: dict[tuple[str, str, str, str], list[str]] = {}
+        found: dict[tuple[RuleKey, str, RuleKey, str], list[str]] = {}
         for unit in self.lexicon.units():
             alone = unit.alone
             if unit.cue is not None and alone is not None and alone.finding and alone.rule not in silent:
@@ -152,8 +152,8 @@ class _Analysis:
                 found.setdefault(what, []).append(unit.text)
             if unit.structure is None or unit.above is not None or not (unit.is_sign or unit.cue is not None):
                 continue
-            sign = next((sense.rule for sense in (unit.alone, *unit.beside.values()) if sense is not None), "")
-            other, part = (unit.cue.rule, "cue") if unit.cue is not None else (sign, "sign")
+            sign = next((sense for sense in (unit.alone, *unit.beside.values()) if sense is not None), None)
+            other, part = (unit.cue.rule, "cue") if unit.cue is not None else (sign.rule, "sign")  # type: ignore[union-attr]
             for key in self.catalog.behind(unit):
                 if self.catalog.rules[key].kind == "anatomy":
                     what = (key, f"the structure {unit.structure.id}", other, part)
@@ -178,7 +178,7 @@ class _Analysis:
 
     def _inside(self) -> None:
         """Findings whose words are part of a longer phrase that means none, which silences them there."""
-        seen: Counter[tuple[str, str]] = Counter()
+        seen: Counter[tuple[RuleKey, RuleKey]] = Counter()
         for unit in self.lexicon.units():
             if len(unit.words) < 2 or unit.says_finding or unit.cue is not None or unit.section is not None:
                 continue
@@ -250,7 +250,7 @@ class _Analysis:
                         located.problem(f"no phrase holds {word!r}: nothing is ever repaired into it", "words", i)
                     )
 
-    def _look(self, reading: Reading) -> list[tuple[str, str | None, str]]:
+    def _look(self, reading: Reading) -> list[tuple[RuleKey, str | None, str]]:
         """Rule, finding and assertion of each hit."""
         hits = self.catalog.labeler.interpolator.hits(reading.clauses)
         return [(hit.sense.rule, hit.sense.finding, hit.assertion) for _, hit in hits]

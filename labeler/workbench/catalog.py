@@ -1,11 +1,7 @@
-"""Every rule of a set by the place where it stands, column included, and a labeler that tells rules by that place.
-
-Two phrases may stand in one line of YAML; explanations name the line, the workbench must tell the phrases apart.
-"""
+"""Every rule of a set by its key, with the place where it stands, and the labeler over the set."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +10,9 @@ from typing import Any
 
 from labeler import schema
 from labeler.labeler import Labeler
-from labeler.lexicon import Unit
+from labeler.meanings import Unit
 from labeler.patterns import Words
-from labeler.rules import Located, RuleSet
+from labeler.rules import Located, RuleKey, RuleSet
 
 PATTERNED = ("findings", "normal", "cues", "headings", "words", "anatomy")  # kinds whose entries are lists of phrases
 
@@ -25,6 +21,7 @@ PATTERNED = ("findings", "normal", "cues", "headings", "words", "anatomy")  # ki
 class Rule:
     """One phrase of an entry, or an entry that has none: its kind, id and text, and where it stands."""
 
+    key: RuleKey
     kind: str
     id: str
     pattern: str
@@ -35,8 +32,8 @@ class Rule:
     path: tuple[str | int, ...]
 
     @property
-    def key(self) -> str:
-        """`file:line:column`, unlike that of any other rule."""
+    def place(self) -> str:
+        """`file:line:column`: two phrases may stand in one line."""
         return f"{self.file}:{self.line}:{self.column}"
 
     @property
@@ -45,28 +42,13 @@ class Rule:
         return f"{self.file}:{self.line}"
 
 
-class _Placed(Located[Any]):
-    """An entry whose rules are told apart by column too."""
-
-    __slots__ = ()
-
-    def rule(self, *path: str | int) -> str:
-        line, column = self.place(*path)
-        return f"{self.file}:{line}:{column}"
-
-
 class Catalog:
-    """The rules of a set by key, and the labeler over them, whose mentions bear those keys."""
+    """The rules of a set by key, and the labeler over them."""
 
     def __init__(self, rules: RuleSet) -> None:
-        placed = copy.copy(rules)
-        placed.entries = {
-            kind: {key: _Placed(e.entry, e.layer, e.file, e.places) for key, e in entries.items()}
-            for kind, entries in rules.entries.items()
-        }
         self.ruleset = rules
-        self.labeler = Labeler(placed)
-        self.rules: dict[str, Rule] = {rule.key: rule for rule in _rules(rules)}
+        self.labeler = Labeler(rules)
+        self.rules: dict[RuleKey, Rule] = {rule.key: rule for rule in _rules(rules)}
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Catalog:
@@ -77,21 +59,21 @@ class Catalog:
         """The entry that a rule is part of."""
         return self.ruleset.entries[rule.kind][rule.id]
 
-    def words(self, rule: Rule) -> list[Words]:
+    def words(self, rule: Rule) -> tuple[Words, ...]:
         """The word sequences that a phrase stands for; of "structure ~ sign" those of the sign."""
-        return self.labeler.lexicon.expansions(rule.pattern)
+        return self.labeler.lexicon.expansion(rule.pattern).phrases
 
     @cached_property
-    def _said(self) -> dict[Words, list[str]]:
+    def _said(self) -> dict[Words, list[RuleKey]]:
         """Rules behind the parts of a unit that do not name theirs: headings, roles, structures."""
-        out: dict[Words, list[str]] = {}
+        out: dict[Words, list[RuleKey]] = {}
         for rule in self.rules.values():
             if rule.kind in ("headings", "words", "anatomy"):
                 for words in self.words(rule):
                     out.setdefault(words, []).append(rule.key)
         return out
 
-    def behind(self, unit: Unit) -> set[str]:
+    def behind(self, unit: Unit) -> set[RuleKey]:
         """Keys of every rule that gives a unit one of its parts."""
         out = set(self._said.get(unit.words, ()))
         out.update(sense.rule for sense in unit.beside.values())
@@ -103,7 +85,7 @@ class Catalog:
             out.add(unit.structure.rule)  # one that only a finding's "structure ~ sign" names
         return out
 
-    def heading(self, unit: Unit) -> str | None:
+    def heading(self, unit: Unit) -> RuleKey | None:
         """Key of the heading that a unit is."""
         return next((key for key in self._said.get(unit.words, ()) if self.rules[key].kind == "headings"), None)
 
@@ -115,7 +97,7 @@ def _rules(rules: RuleSet) -> Iterator[Rule]:
 
             def rule(pattern: str, *path: str | int, kind: str = kind, e: Located[Any] = located) -> Rule:
                 line, column = e.place(*path)
-                return Rule(kind, e.entry.id, pattern, e.file, line, column, e.layer, path)
+                return Rule(e.key(*path), kind, e.entry.id, pattern, e.file, line, column, e.layer, path)
 
             if kind in PATTERNED:
                 for i, pattern in enumerate(entry.phrases):

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from labeler import schema
 from labeler.explaining import Reading
 from labeler.report import Report
-from labeler.rules import RuleSet, RuleSetError
+from labeler.rules import RuleKey, RuleSet, RuleSetError
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader
 
@@ -74,7 +74,7 @@ class _Line(NamedTuple):
 
     verdict: tuple[Any, ...]
     findings: tuple[Finding, ...]
-    rules: frozenset[str]
+    rules: frozenset[RuleKey]
 
 
 class _Side:
@@ -104,7 +104,7 @@ class _Side:
         labeler = self.catalog.labeler
         report = labeler.label(text)
         if report.method == "template":
-            rule = labeler.lexicon.templates_by_id[str(report.template)]
+            rule = ("templates", str(report.template), "id")
             lines = [_Line((), (), frozenset({rule}))]
         else:
             lines = self._reader.read(text)
@@ -124,7 +124,7 @@ class _Comparison:
         self.old, self.new = old, new
         self.classes = tuple(dict.fromkeys((*old.ruleset.classes, *new.ruleset.classes)))
         self.sides = _Side(old, self.classes), _Side(new, self.classes)
-        self.differing: dict[Entry, tuple[dict[str, Cause], dict[str, Cause]]] = _differing(old, new)
+        self.differing: dict[Entry, tuple[dict[RuleKey, Cause], dict[RuleKey, Cause]]] = _differing(old, new)
         self._causes = tuple(
             {key: cause for sides in self.differing.values() for key, cause in sides[i].items()} for i in (0, 1)
         )
@@ -229,9 +229,9 @@ class _Comparison:
             return None
 
 
-def _differing(old: Catalog, new: Catalog) -> dict[Entry, tuple[dict[str, Cause], dict[str, Cause]]]:
+def _differing(old: Catalog, new: Catalog) -> dict[Entry, tuple[dict[RuleKey, Cause], dict[RuleKey, Cause]]]:
     """Per differing entry the rules that are not in the other set, by key: those of the old set, those of the new."""
-    out: dict[Entry, tuple[dict[str, Cause], dict[str, Cause]]] = {}
+    out: dict[Entry, tuple[dict[RuleKey, Cause], dict[RuleKey, Cause]]] = {}
     by_entry = tuple(_by_entry(catalog) for catalog in (old, new))
     for kind in schema.KINDS:
         for name in dict.fromkeys((*old.ruleset.entries[kind], *new.ruleset.entries[kind])):
@@ -240,7 +240,7 @@ def _differing(old: Catalog, new: Catalog) -> dict[Entry, tuple[dict[str, Cause]
                 continue
             rules = tuple(side.get((kind, name), []) for side in by_entry)
             whole = a is not None and b is not None and _rest(a.entry) != _rest(b.entry)
-            found: list[dict[str, Cause]] = []
+            found: list[dict[RuleKey, Cause]] = []
             for own, other, change in ((rules[0], rules[1], "removed"), (rules[1], rules[0], "added")):
                 known = {rule.pattern for rule in other} if not whole else set()
                 how = "changed" if whole else change

@@ -69,7 +69,7 @@ class Rescorer:
         self._stamps = now
         rules = RuleSet.load(self._rules)
         if rules.hash != old.rules.hash:
-            new = Labeler(rules)
+            new = Labeler(rules, old=old)
             gold_stays = gold_stays and new.classes == old.classes
             gold = self.gold if gold_stays else read_gold(self._paths, new.classes)
             touched = self._touched(old, new) if new.classes == old.classes else set(self._texts)

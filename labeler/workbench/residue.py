@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from labeler.compiler import template_key
 from labeler.explaining import Reading
 from labeler.labeler import Labeler
-from labeler.lexicon import template_key
 from labeler.patterns import Words
 from labeler.pipe import items as kind
 from labeler.pipe.items import Item, kind_of

@@ -15,6 +15,7 @@ from labeler.explaining import Reading
 from labeler.io.gold import GoldReport
 from labeler.pipe.items import CUE
 from labeler.report import ASSERTED
+from labeler.rules import RuleKey
 from labeler.workbench.catalog import Catalog, Rule
 from labeler.workbench.reading import Reader
 
@@ -24,7 +25,7 @@ COUNTED = ("findings", "normal", "templates", "cues", "headings")
 class Vote(NamedTuple):
     """What one rule says in a line: of a finding, or (None) that something is normal."""
 
-    rule: str
+    rule: RuleKey
     finding: str | None
     region: str | None
     assertion: str
@@ -52,8 +53,8 @@ class Tally:
 class Pair(NamedTuple):
     """Two rules that meet in reports over one finding."""
 
-    first: str
-    second: str
+    first: RuleKey
+    second: RuleKey
     finding: str
     kind: str  # overlap, conflict
 
@@ -68,7 +69,7 @@ class Stats:
         self.reports = self.judged = 0
         self._reader = Reader(catalog.labeler, self._look)
 
-    def _look(self, reading: Reading) -> tuple[list[Vote], list[str]]:
+    def _look(self, reading: Reading) -> tuple[list[Vote], list[RuleKey]]:
         """The votes of a line, and the cues and headings in it."""
         votes = [
             Vote(hit.sense.rule, hit.sense.finding, hit.sense.region, hit.assertion, hit.side, hit.sense.whole_film)
@@ -90,14 +91,14 @@ class Stats:
         labeler = self.catalog.labeler
         report = labeler.label(text)
         if report.method == "template":
-            key = labeler.lexicon.templates_by_id[str(report.template)]
+            key = ("templates", str(report.template), "id")
             self._fired({key: 1})
             if gold is not None:
                 self.tallies[key].class_of += 1
                 self.tallies[key].class_right += not any(gold.labels.values())
             return
         votes: list[Vote] = []
-        fired: Counter[str] = Counter()
+        fired: Counter[RuleKey] = Counter()
         for said, others in self._reader.read(text):
             votes += said
             fired.update(others)
@@ -109,7 +110,7 @@ class Stats:
         if gold is not None:
             self._judge(votes, gold)
 
-    def _fired(self, fired: dict[str, int]) -> None:
+    def _fired(self, fired: dict[RuleKey, int]) -> None:
         for key, times in fired.items():
             self.tallies[key].reports += 1
             self.tallies[key].mentions += times
@@ -133,7 +134,7 @@ class Stats:
                 if vote.finding is not None and vote.assertion in ASSERTED:
                     pairs.add(Pair(film, vote.rule, vote.finding, "conflict"))
         for kind in ("overlap", "conflict"):
-            for key in {key for pair in pairs if pair.kind == kind for key in pair[:2]}:
+            for key in {key for pair in pairs if pair.kind == kind for key in (pair.first, pair.second)}:
                 tally = self.tallies[key]
                 if kind == "overlap":
                     tally.overlaps += 1

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 import pytest
 
 from labeler import Labeler, patterns
-from labeler.lexicon import Unit
+from labeler.meanings import Unit
 from labeler.pipe.anchors import Anchorer
 from labeler.pipe.parts import Parts
 from labeler.pipe.sections import Splitter
@@ -147,13 +147,13 @@ OPERATORS = {
 def test_a_disabled_operator_is_noticed(own: Labeler, monkeypatch: pytest.MonkeyPatch, operator: str) -> None:
     expand = patterns.expand
     monkeypatch.setattr(
-        "labeler.lexicon.expand", lambda pattern, resolve: expand(OPERATORS[operator](pattern), resolve)
+        "labeler.compiler.expand", lambda pattern, resolve: expand(OPERATORS[operator](pattern), resolve)
     )
     assert_noticed(own.rules)
 
 
 def test_a_sign_that_is_no_longer_said_of_a_structure_is_noticed(own: Labeler, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labeler.lexicon.split_sign", lambda pattern: (pattern.replace("~", " "), None))
+    monkeypatch.setattr("labeler.compiler.split_sign", lambda pattern: (pattern.replace("~", " "), None))
     assert_noticed(own.rules)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from labeler import Labeler
 from labeler.lexicon import Lexicon
-from labeler.patterns import PatternError, expand
+from labeler.patterns import Expansion, PatternError, expand
 from labeler.rule_tests import problems_of, run_examples
 from labeler.rules import RuleSet
 
@@ -210,7 +210,7 @@ def test_a_pattern_stands_for_phrases(pattern: str, phrases: list[str]) -> None:
     def plain(text: str) -> tuple[str, ...]:
         return tuple(w if w.startswith(("<", "(", "/")) else words_of(w)[0] for w in text.split())
 
-    found = expand(pattern, {"bone": [words_of("xương"), words_of("x")]}.get)
+    found = expand(pattern, {"bone": (Expansion.of(words_of("xương"), words_of("x")),)}.get).phrases
     assert sorted(found) == sorted(plain(phrase) for phrase in phrases)
 
 

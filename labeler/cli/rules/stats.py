@@ -10,6 +10,7 @@ from labeler.cli.base import load_catalog, rules_option, say, table, write_outpu
 from labeler.cli.corpus import Corpus, corpus_options
 
 if TYPE_CHECKING:
+    from labeler.rules import RuleKey
     from labeler.workbench.stats import Stats, Tally
 
 ASSERTIONS = ("present", "uncertain", "absent", "historical", "excluded", "clinical", "not_assessable", "normal")
@@ -58,13 +59,17 @@ def stats(
     if as_json:
         from labeler.io.writers import dump
 
-        pairs = [{**pair._asdict(), "reports": n} for pair, n in counts.pairs.most_common()]
+        place = {key: rule.place for key, rule in counts.catalog.rules.items()}
+        pairs = [
+            {**pair._asdict(), "first": place[pair.first], "second": place[pair.second], "reports": n}
+            for pair, n in counts.pairs.most_common()
+        ]
         rows = [_row(tally) for tally in counts.tallies.values()]
         account = {**corpus.account(), "with_gold": counts.judged}
         click.echo(dump({**account, "rules": rows, "pairs": pairs}, indent=2))
     elif never:
         for rule in counts.never():
-            click.echo(f"{rule.key}: {rule.id}: {rule.pattern}")
+            click.echo(f"{rule.place}: {rule.id}: {rule.pattern}")
     else:
         _print(counts)
     return corpus.end()
@@ -73,7 +78,7 @@ def stats(
 def _row(tally: Tally) -> dict[str, Any]:
     rule = tally.rule
     return {
-        "rule": rule.key, "layer": rule.layer, "kind": rule.kind, "id": rule.id, "phrase": rule.pattern,
+        "rule": rule.place, "layer": rule.layer, "kind": rule.kind, "id": rule.id, "phrase": rule.pattern,
         "reports": tally.reports, "mentions": tally.mentions, **{name: tally.asserted[name] for name in ASSERTIONS},
         "overlaps": tally.overlaps, "conflicts": tally.conflicts, "class_of": tally.class_of,
         "class_right": tally.class_right, "finding_of": tally.finding_of, "finding_right": tally.finding_right,
@@ -127,7 +132,7 @@ def _print(counts: Stats) -> None:
     click.echo("The rules that never fired: --never; all counts: -o FILE.csv or --json")
 
 
-def _where(counts: Stats, key: str) -> str:
+def _where(counts: Stats, key: RuleKey) -> str:
     return counts.catalog.rules[key].where
 
 
