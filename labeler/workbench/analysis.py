@@ -17,7 +17,7 @@ from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, words_of
 from labeler.report import ASSERTED
 from labeler.rules import Problem, RuleKey
 from labeler.text import display, normalize
-from labeler.workbench.catalog import Catalog, Rule
+from labeler.workbench.catalog import PATTERNED, Catalog, Rule
 from labeler.workbench.reading import Reader
 
 TRIED = 60  # sentences read before a phrase counts as one that never fires
@@ -229,6 +229,10 @@ class _Analysis:
 
     def _without_effect(self) -> None:
         rules = self.catalog.ruleset
+        for located in (located for kind in PATTERNED for located in rules.all(kind)):
+            for i, pattern in enumerate(located.entry.phrases):
+                if pattern in located.entry.phrases[:i]:
+                    self._add(located.problem(f"{pattern!r} stands in this list twice; take one out", "phrases", i))
         used = {located.entry.region for located in rules.all("findings")}
         for located in rules.all("regions"):
             if located.entry.id not in used and located.entry.id != "other":

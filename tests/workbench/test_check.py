@@ -82,6 +82,7 @@ def test_a_set_without_defects_has_no_warnings(mine: Path) -> None:
         ("abbreviations", "  - {id: xx, short: [XX], means: [xẹp phổi]}", "no phrase holds 'xẹp'"),
         ("confusable", "  - {id: yy, words: [gãy, gẫy]}", "no phrase holds 'gẫy'"),
         ("regions", "  - {id: spine, name: Spine}", "no finding is of this region: its class is always 0"),
+        ("words", "  - {id: more, phrases: [lưng, vai, lưng]}", "'lưng' stands in this list twice; take one out"),
     ],
 )
 def test_what_is_wrong_with_a_set_as_a_whole(mine: Path, to: str, entry: str, message: str) -> None:

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from labeler.evaluate import outcomes
 from labeler.labeler import Labeler
+from labeler.lexicon import Node
 from labeler.rules import RuleSetError, builtin_path
 from labeler.workbench.rescore import Rescorer
 
@@ -58,6 +59,11 @@ def add_an_abbreviation(chance: random.Random, data: dict[str, list[Entry]], wor
     data.setdefault("abbreviations", []).append({"id": "made_up", "short": [short], "means": [" ".join(words[:2])]})
 
 
+def meanings(node: Node) -> dict[str, object]:
+    """A trie with the parts of its units for leaves."""
+    return {word: meanings(below) if isinstance(below, dict) else below.parts for word, below in node.items()}
+
+
 EDITS: tuple[Edit, ...] = (drop_a_phrase, add_a_phrase, drop_an_entry, change_an_entry, add_an_abbreviation)
 
 
@@ -88,8 +94,9 @@ def test_a_rescore_gives_what_scoring_everything_gives(rules: Path, seed: int) -
             file.write_text(held, "utf-8")
             continue
         done += 1
-        fresh = outcomes(Labeler.from_rules(str(rules)), scorer.gold.reports)
-        assert scorer.outcomes == fresh
+        fresh = Labeler.from_rules(str(rules))
+        assert scorer.outcomes == outcomes(fresh, scorer.gold.reports)
+        assert meanings(scorer.labeler.lexicon.trie) == meanings(fresh.lexicon.trie)
 
 
 def test_another_language_touches_every_report(rules: Path) -> None:
