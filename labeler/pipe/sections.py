@@ -180,12 +180,12 @@ def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line])
 def _openers(lexicon: Lexicon) -> frozenset[str]:
     """Words after which a phrase must go on: ends of forward cues, conjunctions, links and locatives."""
     out = set()
-    for claim in lexicon.claims.values():
-        says = claim.meaning
-        if claim.part == "cue":
-            opens = says.scope in ("list", "next") and says.assertion in ("absent", "uncertain")
-        else:
-            opens = claim.part == "role" and says in ("conjunction", "link", "locative", "above", "below")
-        if opens:
-            out.update(words[-1] for words in claim.phrases.phrases)
+    for unit in lexicon.units():
+        forward = (
+            unit.cue is not None
+            and unit.cue.scope in ("list", "next")
+            and unit.cue.assertion in ("absent", "uncertain")
+        )
+        if forward or unit.role in ("conjunction", "link", "locative", "above", "below"):
+            out.add(unit.words[-1])
     return frozenset(out - {"/"})
