@@ -17,7 +17,7 @@ from labeler import explaining
 from labeler.compiler import template_key
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import Anchorer
-from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM, assert_line
+from labeler.pipe.assertion import OPEN_COURSE, SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import Interpolator, Said, Verdict
 from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
@@ -202,6 +202,12 @@ class Labeler:
             if entry.present:
                 present = present | entry.present if present else entry.present
             conclusion_normal |= entry.conclusion_normal
+        if OPEN_COURSE in reasons:
+            reasons -= {OPEN_COURSE}
+            if _left_open(entries):
+                reasons |= {"unclear_time"}
+            elif not any(entry.tells for entry in entries):
+                reasons |= {"empty"}
         if present:
             names = {finding for finding, _ in present}
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
@@ -374,6 +380,20 @@ def _uncollected() -> Iterator[None]:
         gc.freeze()
         if collecting:
             gc.enable()
+
+
+def _left_open(entries: list[Entry]) -> bool:
+    """Whether only the course is told of what was on an older film: "Phim cũ: nốt mờ đỉnh", and below "Phim nay: như cũ"."""
+    told = past = False
+    for entry in entries:
+        opens = OPEN_COURSE in entry.reasons
+        if entry.present:
+            told, past = True, False
+        elif entry.ends_in_past and not opens:
+            told, past = False, True
+        if opens and (past or (entry.ends_in_past and not told)):
+            return True
+    return False
 
 
 def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:

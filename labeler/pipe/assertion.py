@@ -6,13 +6,14 @@ it, and what is told of an older film or another day leaves open what is there n
 
 from __future__ import annotations
 
-from labeler.pipe.chronology import dated, left_open, remains_elsewhere
+from labeler.pipe.chronology import dated, left_open, remains_elsewhere, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
 from labeler.pipe.items import CUE, FILLERS, HEADING, PUNCT, doubts
 from labeler.pipe.sentence import Assertions
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
+OPEN_COURSE = "open_course"  # a line tells only how something went on: the lines before it show whether that is known
 
 
 def assert_line(clauses: Clauses, section: str) -> Assertions:
@@ -41,8 +42,10 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
         then = then or (bool(clauses.timed) and dated(clauses, first, last))
-        if older and left_open(clauses, first, last):
-            out.reasons.add("unclear_time")  # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
+        if (older or clauses.course) and not out.excluded[last] and left_open(clauses, first, last):
+            # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
+            out.reasons.add("unclear_time" if older else OPEN_COURSE)
+            out.unchanged = out.unchanged or unchanged(clauses, first, last)
         older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
     if (

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, Item
+from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, STRUCTURE, Item
 from labeler.report import ASSERTED
 
 GONE, STAYS, UNSURE = "gone", "stays", "unsure"
@@ -58,8 +58,16 @@ def _called_normal(clauses: Clauses, first: int, mark: int) -> bool:
 
 def left_open(clauses: Clauses, first: int, last: int) -> bool:
     """Whether a sentence says the course or amount of what it does not name: "phim này không thay đổi", "nay còn ít"."""
-    told = _has_course(clauses, first, last + 1) or any(_remains(item) for item in clauses.items[first : last + 1])
-    return told and not any(True for _ in _hits(clauses, first, last + 1))
+    items = clauses.items
+    told = _has_course(clauses, first, last + 1) or any(_remains(item) for item in items[first : last + 1])
+    return told and all(_is_course(items[hit.item]) for hit in _hits(clauses, first, last + 1))
+
+
+def unchanged(clauses: Clauses, first: int, last: int) -> bool:
+    """Whether such a sentence names a structure and holds it against an older film: "hai phổi không đổi so với phim cũ"."""
+    items = clauses.items[first : last + 1]
+    compared = any(item.cue is not None and item.cue.assertion in ("historical", "earlier") for item in items)
+    return compared and any(item.kind == STRUCTURE for item in items)
 
 
 def remains_elsewhere(clauses: Clauses) -> bool:
@@ -212,7 +220,11 @@ def _undated(clauses: Clauses, first: int, last: int) -> bool:
 
 
 def _has_course(clauses: Clauses, start: int, end: int) -> bool:
-    return any(item.unit is not None and item.unit.role == "course" for item in clauses.items[start:end])
+    return any(map(_is_course, clauses.items[start:end]))
+
+
+def _is_course(item: Item) -> bool:
+    return item.unit is not None and item.unit.role == "course"
 
 
 def _hits(clauses: Clauses, start: int, end: int) -> Iterator[Hit]:

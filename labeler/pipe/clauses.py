@@ -64,6 +64,7 @@ class Clauses:
         "headings",
         "consumed",
         "puzzling",
+        "course",
         "timed",
     )
 
@@ -76,6 +77,7 @@ class Clauses:
         self.hits: dict[int, list[Hit]] = {}
         self.absorbed: set[int] = set()
         self.puzzling = False  # holds words that may turn out to be residue
+        self.course = False  # tells how something of an older film went on
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
@@ -99,6 +101,8 @@ class Clauses:
                 denied = sentence
             elif unit is not None and unit.role == "modifier":
                 self.puzzling = True
+            if unit is not None and unit.role == "course":
+                self.course = True
             if unit is not None and (kind == CUE or unit.section is not None):
                 cue = unit.cue
                 if unit.section is not None and self._is_heading(k, fresh):

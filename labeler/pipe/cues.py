@@ -217,7 +217,7 @@ class CueReader(Sentence):
     def _hit(self, k: int, hit: Hit) -> None:
         if not self.about_film or self.override is not None:
             kind = self.override[1] if self.override is not None else "excluded"
-            if self.out.section in ("identity", "technique") and hit.sense.finding:
+            if self.override is None and self.out.section in ("identity", "technique") and hit.sense.finding:
                 self.out.reasons.add("misplaced_finding")
             hit.assertion = kind
             hit.cue = self.override[0] if self.override is not None else None

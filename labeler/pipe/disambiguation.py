@@ -7,12 +7,18 @@ from labeler.pipe.candidates import left_of, right_of, sense_at
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.items import CONJUNCTION, CUE, HEADING, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, Item, kind_of
 
+_NEGATIVE = ("(-)",)
+_DENIED = frozenset({SIGN, STRUCTURE, CUE, SIDE})  # what a minus may follow
+_PARTS = frozenset({",", ";", ".", "|"})
+
 
 def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
     """Settle what the ambiguous items of a line are, before any sign looks for its structure."""
     items = clauses.items
     for k, item in enumerate(items):
         if item.others:
+            if k + 1 < len(items) and items[k + 1].key == "-":
+                _minus(clauses, k + 1, lexicon)
             _reconsider(clauses, k)
         elif item.kind == CUE and item.unit is not None and item.unit.beside and is_predicate(clauses, k):
             items[k] = item.as_kind(SIGN)  # "góc sườn hoành không rõ", not "không rõ đường gãy"
@@ -20,6 +26,8 @@ def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
                 items[k] = item
         elif item.kind == SIGN and item.last - item.first > 1:
             _cut_to_fit(clauses, k, lexicon)
+        elif item.key == "-":
+            _minus(clauses, k, lexicon)
 
 
 def is_predicate(clauses: Clauses, k: int) -> bool:
@@ -43,12 +51,32 @@ def shorten(clauses: Clauses, k: int, lexicon: Lexicon) -> bool:
     return False
 
 
+def _minus(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
+    """Read a dash that ends a segment as a minus: "TDMP -, TKMP -"; a single one at the end of a line may be none."""
+    items = clauses.items
+    after = items[k + 1] if k + 1 < len(items) else None
+    if not k or items[k - 1].kind not in _DENIED or (after is not None and after.key not in _PARTS):
+        return
+    negative = lexicon.find(_NEGATIVE)
+    if negative is None:
+        return
+    if after is None and not any(item.unit is negative for item in items[:k]):
+        clauses.leave(k)
+    else:
+        items[k] = items[k].as_kind(CUE, negative)
+
+
 def _reconsider(clauses: Clauses, k: int) -> None:
     """An ambiguous word becomes a sign where a structure beside it takes that sign."""
     items = clauses.items
     item = items[k]
     if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
         pass  # "mp ko day": "không dày", not "không đáy"
+    elif item.kind == STRUCTURE and k and _denies_list(items[k - 1]) and is_predicate(clauses, k):
+        noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
+        if noun is not None:  # "phổi ko thấy TT": no "tổn thương"
+            items[k] = item.as_kind(SIGN, noun)
+        return
     elif item.kind == SIGN:
         _fit(clauses, k)
         return
@@ -113,6 +141,12 @@ def _denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
     cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"
+
+
+def _denies_list(item: Item) -> bool:
+    """Whether an item is a negation of what is listed after it."""
+    cue = item.cue if item.kind == CUE else None
+    return cue is not None and cue.assertion == "absent" and cue.scope == "list"
 
 
 def _denies_back(item: Item) -> bool:

@@ -104,7 +104,8 @@ class Interpolator:
         definite = uncertain = 0
         present: set[Said] = set()
         absent: set[Said] = set()
-        historical = tells = False
+        historical = said.unchanged
+        tells = False
         conclusion_normal = 0
         for k, hit in self.hits(clauses):
             assertion, sense = hit.assertion, hit.sense

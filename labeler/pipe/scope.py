@@ -47,8 +47,10 @@ class Scope:
         assert unit is not None
         noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
-            if self.comma and not self.conjunction and hit.sense.region != last.sense.region:
-                reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim"
+            if self.comma and not self.conjunction and (
+                hit.sense.region != last.sense.region or _is_elsewhere(clauses, hit, last)
+            ):
+                reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim", "không gãy xương, xẹp D12"
             return True
         if hit.anchor is not None and hit.anchor > hit.item:
             return False
@@ -66,6 +68,14 @@ class Scope:
         hits = [h for j, hits in clauses.hits.items() if j >= k and segment[j] == segment[k] for h in hits]
         said = [*self.covered, *hits]
         return bool(hits) and all(h.sense.finding is not None and h.sense.region == "other" for h in said)
+
+
+def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:
+    """Whether a finding is another one than the last, and said of another structure that its clause names."""
+    if hit.anchor is None or clauses.segment[hit.anchor] != clauses.segment[hit.item] or hit.anchor == last.anchor:
+        return False
+    sign, other = clauses.items[hit.item].unit, clauses.items[last.item].unit
+    return hit.structure is not last.structure and sign is not None and other is not None and sign.words[0] != other.words[0]
 
 
 def _same_family(last: Hit, hit: Hit) -> bool:

@@ -19,6 +19,7 @@ class Assertions:
         "conclusion_from",
         "not_assessable",
         "denied",
+        "unchanged",
     )
 
     def __init__(self, section: str) -> None:
@@ -29,6 +30,7 @@ class Assertions:
         self.conclusion_from: int | None = None
         self.not_assessable: set[str] = set()
         self.denied: set[int] = set()  # unknown words and properties whose existence is denied
+        self.unchanged = False  # a structure is only said to be as on an older film
 
 
 class Sentence:
