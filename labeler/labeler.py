@@ -204,10 +204,10 @@ class Labeler:
             conclusion_normal |= entry.conclusion_normal
         if OPEN_COURSE in reasons:
             reasons -= {OPEN_COURSE}
-            if _left_open(entries):
-                reasons |= {"unclear_time"}
-            elif not any(entry.tells for entry in entries):
+            if not any(entry.tells for entry in entries):
                 reasons |= {"empty"}
+            elif _left_open(entries):
+                reasons |= {"unclear_time"}
         if present:
             names = {finding for finding, _ in present}
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):

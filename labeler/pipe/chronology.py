@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, STRUCTURE, Item
+from labeler.pipe.items import AMOUNT, CUE, NEUTRAL, NUMBER, PUNCT, STRUCTURE, Item, describes
 from labeler.report import ASSERTED
 
 GONE, STAYS, UNSURE = "gone", "stays", "unsure"
@@ -60,7 +60,18 @@ def left_open(clauses: Clauses, first: int, last: int) -> bool:
     """Whether a sentence says the course or amount of what it does not name: "phim này không thay đổi", "nay còn ít"."""
     items = clauses.items
     told = _has_course(clauses, first, last + 1) or any(_remains(item) for item in items[first : last + 1])
-    return told and all(_is_course(items[hit.item]) for hit in _hits(clauses, first, last + 1))
+    for hit in _hits(clauses, first, last + 1):
+        if hit.structure is None and of_a_kind(clauses, hit, last):
+            told = True  # "hiện không thấy nốt mới"
+        elif not _is_course(items[hit.item]):
+            return False
+    return told
+
+
+def of_a_kind(clauses: Clauses, hit: Hit, last: int) -> bool:
+    """Whether only further findings, or some of a kind, are denied: "không thấy tổn thương mới", "không có nốt nào khác"."""
+    following = hit.item + 1
+    return hit.assertion == "absent" and following <= last and describes(clauses.items[following])
 
 
 def unchanged(clauses: Clauses, first: int, last: int) -> bool:
@@ -85,7 +96,7 @@ def remains_elsewhere(clauses: Clauses) -> bool:
             continue
         own = [j for j in range(len(clauses.items)) if clauses.segment[j] == clauses.segment[k]]
         told = (clauses.items[j] for j in own)
-        if not any(j in clauses.hits for j in own) and any(_remains(item) or _describes(item) for item in told):
+        if not any(j in clauses.hits for j in own) and any(_remains(item) or describes(item) for item in told):
             return True
     return False
 
@@ -146,7 +157,8 @@ def _told(
             elif _counts(hit):
                 return _verdict(gone, stays)
             else:
-                gone = gone or (hit.assertion in ("present", "absent") and _concerns(hit, regions))
+                denied = hit.assertion == "absent" and not of_a_kind(clauses, hit, last)
+                gone = gone or ((denied or hit.assertion == "present") and _concerns(hit, regions))
         if course:
             stays = True
         elif item.kind == CUE and item.cue is not None:
@@ -169,14 +181,10 @@ def _verdict(gone: bool, stays: bool) -> str | None:
 
 def _stands_alone(clauses: Clauses, k: int, last: int) -> bool:
     """Whether a negation denies nothing that follows it: "nay không thấy", "không thấy lại trên phim này"."""
-    while k < last and clauses.items[k + 1].kind == NEUTRAL and not _describes(clauses.items[k + 1]):
+    while k < last and clauses.items[k + 1].kind == NEUTRAL and not describes(clauses.items[k + 1]):
         k += 1
     following = clauses.items[k + 1] if k < last else None
     return following is None or following.kind in (PUNCT, CUE)
-
-
-def _describes(item: Item) -> bool:
-    return item.unit is not None and item.unit.role in ("course", "modifier")
 
 
 def _is_earlier(clauses: Clauses, k: int) -> bool:

@@ -305,7 +305,7 @@ class CueReader(Sentence):
                 self.out.reasons.add("negated_normal")  # "Hai phổi sáng?", "Bóng tim không to?"
         elif key == ":":
             self.clinical = False
-            if scope is not None and scope.covered:
+            if scope is not None and (scope.covered or scope.reach == "brief"):
                 self._close()
         elif scope is not None:
             if key in (",", "-", "+"):

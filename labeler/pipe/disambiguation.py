@@ -5,7 +5,7 @@ from __future__ import annotations
 from labeler.lexicon import Lexicon
 from labeler.pipe.candidates import left_of, right_of, sense_at
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import CONJUNCTION, CUE, HEADING, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, Item, kind_of
+from labeler.pipe.items import CONJUNCTION, CUE, HEADING, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, Item, describes, kind_of
 
 _NEGATIVE = ("(-)",)
 _DENIED = frozenset({SIGN, STRUCTURE, CUE, SIDE})  # what a minus may follow
@@ -58,7 +58,7 @@ def _minus(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
     if not k or items[k - 1].kind not in _DENIED or (after is not None and after.key not in _PARTS):
         return
     negative = lexicon.find(_NEGATIVE)
-    if negative is None:
+    if negative is None or negative.cue is None:
         return
     if after is None and not any(item.unit is negative for item in items[:k]):
         clauses.leave(k)
@@ -72,7 +72,7 @@ def _reconsider(clauses: Clauses, k: int) -> None:
     item = items[k]
     if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
         pass  # "mp ko day": "không dày", not "không đáy"
-    elif item.kind == STRUCTURE and k and _denies_list(items[k - 1]) and is_predicate(clauses, k):
+    elif item.kind == STRUCTURE and k and _denies_list(items[k - 1]) and _names_nothing_more(clauses, k):
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
         if noun is not None:  # "phổi ko thấy TT": no "tổn thương"
             items[k] = item.as_kind(SIGN, noun)
@@ -141,6 +141,12 @@ def _denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
     cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"
+
+
+def _names_nothing_more(clauses: Clauses, k: int) -> bool:
+    """Whether what follows a word at most describes it."""
+    after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
+    return is_predicate(clauses, k) or (after is not None and describes(after))
 
 
 def _denies_list(item: Item) -> bool:

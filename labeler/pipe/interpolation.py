@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
+from labeler.pipe.chronology import of_a_kind
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, doubts
 from labeler.pipe.parts import Match
@@ -134,7 +135,7 @@ class Interpolator:
                 ):
                     reasons.add("unspecified")
             elif assertion == "absent":
-                if not self._of_others(clauses, k):
+                if not of_a_kind(clauses, hit, len(items) - 1):
                     absent.add((sense.finding, hit.side))
                 conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
             elif assertion == "not_assessable":
@@ -260,11 +261,6 @@ class Interpolator:
             return False
         before = clauses.findings(clauses.sentence_of(k)[0], k)
         return any(not hit.sense.generic and hit.assertion in ASSERTED for hit in before)
-
-    def _of_others(self, clauses: Clauses, k: int) -> bool:
-        """Whether only further findings are denied: "không thấy nốt nào khác" speaks of one that is there."""
-        following = clauses.items[k + 1].unit if k + 1 < len(clauses.items) else None
-        return following is not None and following.role == "course"
 
     def _of_some(self, clauses: Clauses, k: int) -> bool:
         """Whether what is denied is of one kind only: "không thấy tổn thương cấp tính" leaves old ones."""

@@ -74,3 +74,8 @@ def contrasts(item: Item) -> bool:
 def doubts(item: Item) -> bool:
     """Whether a cue makes uncertain: "tổn thương nghĩ nhiều đến lao phổi" names one finding."""
     return item.kind == CUE and item.cue is not None and item.cue.assertion == "uncertain"
+
+
+def describes(item: Item) -> bool:
+    """Whether an item says of what kind a finding is, or how it went on: "không thấy tổn thương mới" leaves old ones."""
+    return item.unit is not None and item.unit.role in ("course", "modifier")

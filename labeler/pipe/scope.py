@@ -8,7 +8,7 @@ that adjective alone.
 from __future__ import annotations
 
 from labeler.pipe.clauses import Clauses, Hit
-from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
 
 
 class Scope:
@@ -26,6 +26,9 @@ class Scope:
         if self.conjunction:
             return False
         last = self.covered[-1]
+        of_a_kind = self.assertion == "absent" and describes(clauses.items[last.item + 1])
+        if self.comma and of_a_kind and not _gone_after(clauses, k):
+            reasons.add("ambiguous_scope")  # "không có nốt mới, nốt mờ đỉnh phải không đổi"
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
             other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
             named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
