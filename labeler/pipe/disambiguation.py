@@ -5,7 +5,19 @@ from __future__ import annotations
 from labeler.lexicon import Lexicon
 from labeler.pipe.candidates import left_of, right_of, sense_at
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import CONJUNCTION, CUE, HEADING, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, Item, describes, kind_of
+from labeler.pipe.items import (
+    CONJUNCTION,
+    CUE,
+    HEADING,
+    NEUTRAL,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    Item,
+    describes,
+    kind_of,
+)
 
 _NEGATIVE = ("(-)",)
 _DENIED = frozenset({SIGN, STRUCTURE, CUE, SIDE})  # what a minus may follow
@@ -60,7 +72,7 @@ def _minus(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
     negative = lexicon.find(_NEGATIVE)
     if negative is None or negative.cue is None:
         return
-    if after is None and not any(item.unit is negative for item in items[:k]):
+    if after is None and not any(item.unit is negative or item.key == "+" for item in items[:k]):
         clauses.leave(k)
     else:
         items[k] = items[k].as_kind(CUE, negative)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from labeler import Labeler
-from tests.labeler.expect import assert_mentions
+from tests.labeler.expect import assert_labels, assert_mentions
 
 
 def fails(reason: str) -> pytest.MarkDecorator:
@@ -386,6 +386,9 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không thấy tổn thương mới, nốt vôi cũ đỉnh phải.", "ambiguous_scope"),
         ("Phim trước tràn dịch màng phổi phải; nay còn ít.", "unclear_time"),
         ("Không gãy xương, giãn cung thất trái.", "ambiguous_scope"),  # a list of other things?
+        ("Không gãy xương, xẹp đốt sống D12.", "ambiguous_scope"),
+        ("Không có nốt mới, nốt mờ đỉnh phải không đổi.", "ambiguous_scope"),
+        ("TDMP -", "unattached_sign"),  # a minus, or the dash of what is broken off?
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
@@ -395,6 +398,22 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
 )
 def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: str, reason: str) -> None:
     assert reason in labeler.label(text).reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("TDMP -, TKMP -", ""),
+        ("Màng phổi: TD -, TK - , dày dính -.", ""),
+        ("TDMP +, TKMP -.", "pleura abnormal"),
+        ("Tràn dịch - tràn khí màng phổi phải.", "pleura abnormal"),
+        ("Phổi không thấy TT, tim bình thường.", ""),  # "tổn thương", not "trung thất"
+        ("Kỹ thuật: sau chọc hút dịch màng phổi.\nHai phổi sáng.", ""),
+        ("Không thấy khác biệt: hai phổi sáng.", ""),
+    ],
+)
+def test_what_signs_and_short_forms_deny(labeler: Labeler, text: str, positive: str) -> None:
+    assert assert_labels(labeler, text, positive).status == "auto"
 
 
 def test_a_lone_misspelt_word_is_no_heading(labeler: Labeler) -> None:

@@ -87,10 +87,29 @@ def test_where_nothing_tells_a_person_decides(labeler: Labeler, sentence: str) -
         "Tiền sử hút thuốc, phổi tăng sáng.",
         "Trước đây khỏe mạnh, tràn dịch màng phổi phải nhiều.",
         "Phim trước: nốt mờ thùy trên phải. Phim này không thay đổi.",
+        "Phim trước: nốt mờ thùy trên phải. Hiện không thấy nốt mới.",
+        "Phim cũ: nốt xơ đỉnh trái\nPhim nay: không thay đổi\nTim: không to",
+        "Hai phổi không thay đổi so với phim cũ.\nTim không to.",
+        "Nhu mô phổi: như phim cũ.\nTim không to.",
     ],
 )
 def test_a_history_that_may_end_at_a_comma_goes_to_a_person(labeler: Labeler, sentence: str) -> None:
     assert "unclear_time" in labeler.label(sentence).reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("Hai phổi sáng.\nTim không to.\nSo với phim cũ không thay đổi.", ""),
+        ("Hai phổi sáng, không thay đổi so với phim trước.", ""),
+        ("Tim: kích thước không tăng.\nHai phổi sáng.", ""),
+        ("Nốt mờ đỉnh phải.\nNhu mô phổi không thay đổi so với phim cũ.", "parenchyma abnormal"),
+        ("Nốt mờ đỉnh phải cũ, hiện không thấy nốt mới.", "parenchyma abnormal"),
+        ("Nhu mô: nốt mờ đỉnh phải.\nKhông có nốt mới.", "parenchyma abnormal"),
+    ],
+)
+def test_the_course_of_what_is_known_is_clear(labeler: Labeler, text: str, positive: str) -> None:
+    assert assert_labels(labeler, text, positive).status == "auto"
 
 
 def test_advice_is_not_ended_by_a_film_to_be_taken_again(labeler: Labeler) -> None:
