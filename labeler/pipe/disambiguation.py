@@ -19,8 +19,9 @@ from labeler.pipe.items import (
     kind_of,
 )
 
-_NEGATIVE = ("(-)",)
-_DENIED = frozenset({SIGN, STRUCTURE, CUE, SIDE})  # what a minus may follow
+_RESULTS = {"-": ("(-)",), "+": ("(+)",)}
+_POSITIVE = frozenset({"+", "(+)"})
+_DENIED = frozenset({SIGN, STRUCTURE, CUE, SIDE})  # what a result may follow
 _PARTS = frozenset({",", ";", ".", "|"})
 
 
@@ -29,8 +30,8 @@ def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
     items = clauses.items
     for k, item in enumerate(items):
         if item.others:
-            if k + 1 < len(items) and items[k + 1].key == "-":
-                _minus(clauses, k + 1, lexicon)
+            if k + 1 < len(items) and items[k + 1].key in _RESULTS:
+                _result(clauses, k + 1, lexicon)
             _reconsider(clauses, k)
         elif item.kind == CUE and item.unit is not None and item.unit.beside and is_predicate(clauses, k):
             items[k] = item.as_kind(SIGN)  # "góc sườn hoành không rõ", not "không rõ đường gãy"
@@ -38,8 +39,8 @@ def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
                 items[k] = item
         elif item.kind == SIGN and item.last - item.first > 1:
             _cut_to_fit(clauses, k, lexicon)
-        elif item.key == "-":
-            _minus(clauses, k, lexicon)
+        elif item.key in _RESULTS:
+            _result(clauses, k, lexicon)
 
 
 def is_predicate(clauses: Clauses, k: int) -> bool:
@@ -63,19 +64,20 @@ def shorten(clauses: Clauses, k: int, lexicon: Lexicon) -> bool:
     return False
 
 
-def _minus(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
-    """Read a dash that ends a segment as a minus: "TDMP -, TKMP -"; a single one at the end of a line may be none."""
+def _result(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
+    """Read a sign that ends a segment as a result: "TDMP +, TKMP -"; a lone dash at the end of a line may be none."""
     items = clauses.items
     after = items[k + 1] if k + 1 < len(items) else None
     if not k or items[k - 1].kind not in _DENIED or (after is not None and after.key not in _PARTS):
         return
-    negative = lexicon.find(_NEGATIVE)
-    if negative is None or negative.cue is None:
+    result = lexicon.find(_RESULTS[items[k].key])
+    if result is None or result.cue is None:
         return
-    if after is None and not any(item.unit is negative or item.key == "+" for item in items[:k]):
+    lone = after is None and not any(item.kind == CUE and item.key in _RESULTS for item in items[:k])
+    if lone and items[k].key == "-":
         clauses.leave(k)
     else:
-        items[k] = items[k].as_kind(CUE, negative)
+        items[k] = items[k].as_kind(CUE, result)
 
 
 def _reconsider(clauses: Clauses, k: int) -> None:
@@ -96,7 +98,8 @@ def _reconsider(clauses: Clauses, k: int) -> None:
         return
     following = items[k + 1] if k + 1 < len(items) else None
     denied = (k and _denies_next(items[k - 1])) or (following is not None and _denies_back(following))
-    if item.kind == CUE and denied:  # "không TD, không TK", "TD (-)"
+    answered = following is not None and following.kind == CUE and following.key in _POSITIVE
+    if item.kind == CUE and (denied or answered):  # "không TD, không TK", "TD (-)", "TD +, TK -"
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
         if noun is not None:
             items[k] = item.as_kind(SIGN, noun)

@@ -406,6 +406,7 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("TDMP -, TKMP -", ""),
         ("Màng phổi: TD -, TK - , dày dính -.", ""),
         ("TDMP +, TKMP -.", "pleura abnormal"),
+        ("TD +, TK -, dày dính +.", "pleura abnormal"),
         ("Tràn dịch - tràn khí màng phổi phải.", "pleura abnormal"),
         ("Phổi không thấy TT, tim bình thường.", ""),  # "tổn thương", not "trung thất"
         ("Kỹ thuật: sau chọc hút dịch màng phổi.\nHai phổi sáng.", ""),
