@@ -12,6 +12,7 @@ from labeler.lexicon import Lexicon
 from labeler.meanings import Sense, Structure, Unit
 from labeler.pipe.candidates import (
     claimed,
+    filled_in,
     is_near,
     left_of,
     named_before,
@@ -22,7 +23,7 @@ from labeler.pipe.candidates import (
     shared_structure,
 )
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.disambiguation import disambiguate, is_predicate, shorten
+from labeler.pipe.disambiguation import denies_next, disambiguate, is_predicate, shorten
 from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
@@ -40,6 +41,8 @@ from labeler.pipe.items import (
 from labeler.pipe.measures import measure
 from labeler.pipe.parts import Match
 from labeler.pipe.places import Places
+
+_BETWEEN_PLACES = frozenset({STRUCTURE, SIDE, NEUTRAL, CONJUNCTION})
 
 
 class Anchorer:
@@ -76,6 +79,8 @@ class Anchorer:
                 structure = self._held(said)
                 if structure is not None and unit.sense_for(structure) is not None:
                     return structure
+                if structure is not None and unit.alone is not None and structure.region == unit.alone.region:
+                    return None  # "tràn dịch màng phổi, tổn thương phổi do lao"
         return None
 
     def _inner_after(self, clauses: Clauses, k: int) -> Structure | None:
@@ -127,6 +132,8 @@ class Anchorer:
             sense = sense_at(clauses, k, at)
             assert sense is not None
             hit = clauses.add(k, at, None, sense)
+            if at < k and denies_next(clauses.items[k - 1]):
+                self._join_noun(clauses, k, at)
             if _fits_topic(clauses, k, hit.structure, sense, topic):
                 clauses.unplaced.append(k)
             _spread(clauses, k, at)
@@ -165,6 +172,12 @@ class Anchorer:
             if sense is not None:
                 clauses.add(k, None, inner, sense).shared = True
                 return
+        answer = filled_in(clauses, k)
+        if answer is not None:
+            sense = sense_at(clauses, k, answer)
+            assert sense is not None
+            clauses.add(k, answer, None, sense)
+            return
         if unit.alone is not None:
             clauses.add(k, None, None, unit.alone)
             if other_place(clauses, k, unit.alone.region):
@@ -193,6 +206,21 @@ class Anchorer:
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)
             return
         clauses.leave(k)
+
+    def _join_noun(self, clauses: Clauses, k: int, at: int) -> None:
+        """Note the noun of which a denied predicate is said: "hạch rốn phổi, trung thất không to" has no enlarged nodes."""
+        items, predicate = clauses.items, clauses.items[k].unit
+        j = at - 1
+        while j >= 0 and (items[j].kind in _BETWEEN_PLACES or items[j].key in (",", ":", "/", "-")):
+            j -= 1
+        noun = items[j].unit if j >= 0 and items[j].kind == SIGN else None
+        places = [hit.anchor for hit in clauses.hits.get(j, ()) if hit.anchor is not None]
+        if noun is None or predicate is None or not places or not all(j < place < at for place in places):
+            return
+        if clauses.sentence[j] == clauses.sentence[k] and sense_at(clauses, j, at) is not None:
+            whole = self.lexicon.find(noun.words + predicate.words)  # "hạch to"
+            if whole is not None and whole.says_finding:
+                clauses.together[k] = j
 
     def _sign_in(self, unit: Unit) -> Unit | None:
         """The sign that a phrase begins with before its structure: "dày" in "dày màng phổi", if it means the same."""

@@ -67,6 +67,25 @@ def left_of(clauses: Clauses, k: int) -> int | None:
     return None
 
 
+def filled_in(clauses: Clauses, k: int) -> int | None:
+    """The structure that is all a field named by the sign at k is filled in with: "Hạch: (+) rốn phổi phải"."""
+    items = clauses.items
+    if k + 1 >= len(items) or items[k + 1].key != ":":
+        return None
+    answer: int | None = None
+    for j in range(k + 2, len(items)):
+        item = items[j]
+        if clauses.segment[j] != clauses.segment[k + 2]:
+            return answer
+        if item.kind == STRUCTURE and answer is None and sense_at(clauses, k, j) is not None:
+            answer = j
+        elif item.kind == CUE and (item.cue is None or item.cue.assertion != "present"):
+            return None
+        elif item.kind != CUE and item.kind != PUNCT and item.kind not in _TRANSPARENT:
+            return None
+    return answer
+
+
 def claimed(clauses: Clauses, j: int) -> bool:
     """Whether the structure at j has a predicate of its own after it."""
     items, segment = clauses.items, clauses.segment

@@ -211,6 +211,9 @@ class CueReader(Sentence):
         self._hit(k, hits[0])
         for hit in hits[1:]:
             hit.assertion, hit.cue = hits[0].assertion, hits[0].cue
+        if k in self.clauses.together and hits[0].assertion == "absent":
+            for hit in self.clauses.hits.get(self.clauses.together[k], ()):
+                hit.assertion, hit.cue = "absent", hits[0].cue
         if self.scope is None or self.scope.assertion != "uncertain":
             self.clinical = False  # the film is being described
 
@@ -221,6 +224,8 @@ class CueReader(Sentence):
                 self.out.reasons.add("misplaced_finding")
             hit.assertion = kind
             hit.cue = self.override[0] if self.override is not None else None
+            if kind == "excluded" and hit.cue is not None and hit.sense.finding and self._answered(hit.cue, k):
+                self.out.reasons.add("unclear_indication")
             return
         scope = self.scope
         if scope is None:
@@ -247,6 +252,11 @@ class CueReader(Sentence):
             hit.assertion, hit.cue = scope.assertion, scope.item
         scope.covered.append(hit)
         scope.comma = scope.conjunction = scope.disjunction = False
+
+    def _answered(self, cue: int, k: int) -> bool:
+        """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""
+        colon = next((j for j in range(k - 1, cue, -1) if self.items[j].key == ":"), cue)
+        return bool(self.clauses.findings(cue, colon))
 
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
@@ -284,6 +294,8 @@ class CueReader(Sentence):
         if not scope.covered or k in self.clauses.demoted or not has_own_predicate(self.clauses, k):
             return
         last = scope.covered[-1]
+        if k == last.anchor and self.items[k + 1].kind == CONJUNCTION:
+            return  # "không thấy gãy xương hay tiêu xương"
         # "không thấy bóng tim to hay trung thất rộng"
         parallel = last.anchor is not None and scope.item < last.anchor < last.item
         if scope.disjunction or (scope.conjunction and parallel):

@@ -84,7 +84,7 @@ def _reconsider(clauses: Clauses, k: int) -> None:
     """An ambiguous word becomes a sign where a structure beside it takes that sign."""
     items = clauses.items
     item = items[k]
-    if item.kind == STRUCTURE and k and _denies_next(items[k - 1]):
+    if item.kind == STRUCTURE and k and denies_next(items[k - 1]):
         pass  # "mp ko day": "không dày", not "không đáy"
     elif item.kind == STRUCTURE and k and _denies_list(items[k - 1]) and _names_nothing_more(clauses, k):
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
@@ -97,7 +97,7 @@ def _reconsider(clauses: Clauses, k: int) -> None:
     elif item.kind in (STRUCTURE, HEADING):
         return
     following = items[k + 1] if k + 1 < len(items) else None
-    denied = (k and _denies_next(items[k - 1])) or (following is not None and _denies_back(following))
+    denied = (k and denies_next(items[k - 1])) or (following is not None and _denies_back(following))
     answered = following is not None and following.kind == CUE and following.key in _POSITIVE
     if item.kind == CUE and (denied or answered):  # "không TD, không TK", "TD (-)", "TD +, TK -"
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
@@ -152,7 +152,7 @@ def _cut_to_fit(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
             return
 
 
-def _denies_next(item: Item) -> bool:
+def denies_next(item: Item) -> bool:
     """Whether an item is a negation of the next word alone."""
     cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "next"

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from labeler.lexicon import Lexicon
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
 from labeler.pipe.chronology import of_a_kind
-from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
+from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, doubts
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
@@ -79,6 +79,7 @@ class Detail(NamedTuple):
     region: str | None
 
 
+BOUNDARY = 2  # segments from an opacity to the line that bounds it
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
@@ -95,6 +96,9 @@ class Interpolator:
         observations = {name: info.chexpert for name, info in lexicon.findings.items()}
         self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
         self.pneumothoraces = {name for name, observation in observations.items() if observation == "Pneumothorax"}
+        opaque = {name: info.vindr for name, info in lexicon.findings.items() if "Lung Opacity" in info.vindr}
+        self.opacities = {name for name in opaque if observations[name] == "Lung Opacity"}
+        self.shadows = {name for name in opaque if observations[name] == "Pleural Effusion"}
 
     def verdict(self, clauses: Clauses, said: Assertions, doubt: bool, section: str) -> Verdict:
         """What a line means for the labels; `section` is the one it was read in."""
@@ -125,6 +129,8 @@ class Interpolator:
                     uncertain |= bit
                     continue
                 definite |= bit
+                if self._runs_on(clauses, k):
+                    reasons.add("unspecified")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
                 if (
@@ -213,6 +219,8 @@ class Interpolator:
                     continue
                 if hit.sense.finding in self.collapses and hit.assertion in ASSERTED:
                     self._as_extent(clauses, hit)
+                elif hit.sense.finding in self.opacities and hit.assertion in ASSERTED:
+                    self._as_shadow(clauses, hit)
                 yield k, hit
 
     def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
@@ -234,6 +242,16 @@ class Interpolator:
                     hit.sense = other.sense
                     return
 
+    def _as_shadow(self, clauses: Clauses, hit: Hit) -> None:
+        """An opacity that is bounded by a meniscus of its side is that of the fluid: "mờ đáy phổi, đường cong Damoiseau"."""
+        k, (_, end) = hit.item, clauses.sentence_of(hit.item)
+        for other in clauses.findings(k + 1, end):
+            near = clauses.segment[other.item] - clauses.segment[k] <= BOUNDARY
+            bounds = other.sense.finding in self.shadows and other.assertion == hit.assertion
+            if near and bounds and not {"left", "right"} <= {other.side, hit.side}:
+                hit.sense = other.sense
+                return
+
     def _place_beside(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment of an item names a place."""
         for j, item in enumerate(clauses.items):
@@ -254,6 +272,16 @@ class Interpolator:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
         return False
 
+    def _runs_on(self, clauses: Clauses, k: int) -> bool:
+        """Whether a phrase is joined to a last structure of another region that nothing is said of: "lao phổi - màng phổi"."""
+        items = clauses.items
+        joined = k + 2 < len(items) and (items[k + 1].kind == CONJUNCTION or items[k + 1].key in ("-", "/", "+"))
+        if not joined or items[k + 2].kind != STRUCTURE or clauses.takes_sign(k + 2):
+            return False
+        region = items[k + 2].unit.structure.region  # type: ignore[union-attr]
+        ends = all(item.kind in (SIDE, NEUTRAL) or item.key in STOPS for item in items[k + 3 :])
+        return ends and all(hit.anchor is None and hit.sense.region != region for hit in clauses.hits[k])
+
     def _refers_back(self, clauses: Clauses, k: int) -> bool:
         """Whether a generic word goes on about a finding before it: "lao phổi có hang, tổn thương mức độ vừa"."""
         items = clauses.items
@@ -273,7 +301,7 @@ class Interpolator:
         if sense.finding is None:
             if hit.assertion != "present":
                 return 0
-            if sense.whole_film:
+            if sense.whole_film and (hit.anchor is None or not self._directly_of(clauses, k, hit.anchor)):
                 return self._mask(sense.covers)
             if hit.structure is None and self._follows_finding(clauses, k):
                 return 0  # "tràn dịch thể tự do"
@@ -287,7 +315,13 @@ class Interpolator:
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
         if len(regions) > 1:
             return self._mask(tuple(regions))
+        if hit.structure is None and sense.region in self.bits and sense.region != "other":
+            return self._mask((sense.region,))  # "no active lung lesion"
         return self._mask(()) if hit.structure is None and not sense.covers else 0
+
+    def _directly_of(self, clauses: Clauses, k: int, anchor: int) -> bool:
+        """Whether nothing but a side stands between a word that may speak of the whole film and a structure: "phổi P RAS"."""
+        return anchor < k and all(item.kind == SIDE for item in clauses.items[anchor + 1 : k])
 
     def disagrees(self, findings: set[str], normal: int) -> bool:
         """Whether findings lie in regions called normal."""
@@ -319,7 +353,11 @@ class Interpolator:
             elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
                 out.add(k)
         for k in clauses.unattached:
-            if not excluded[k] and any(h.assertion in ASSERTED for h in clauses.hits[k]):
+            if (
+                not excluded[k]
+                and not self._names_field(clauses, k)
+                and any(h.assertion in ASSERTED for h in clauses.hits[k])
+            ):
                 out.add(k)
         out.update(k for k in said.residue if not excluded[k])
         return sorted(out)
@@ -353,6 +391,16 @@ class Interpolator:
                     if hit.structure is None and m == j:
                         return False
         return predicates > 0 and unknown <= MAX_HARMLESS
+
+    def _names_field(self, clauses: Clauses, k: int) -> bool:
+        """Whether a sign only names a field that is filled in with a finding: "Vôi: nốt vôi đỉnh phổi phải"."""
+        items = clauses.items
+        if k or len(items) < 3 or items[1].key != ":":
+            return False
+        return any(
+            hit.assertion in ASSERTED and not hit.sense.generic
+            for hit in clauses.findings(2, len(items), clauses.segment[2])
+        )
 
     def _modifies(self, item: Item) -> bool:
         return item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier"

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.meanings import Unit
-from labeler.patterns import ANY_NUMBER
+from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
 from labeler.pipe.items import (
     AMOUNT,
     ARROWS,
@@ -203,7 +203,8 @@ class Parts:
         like: tuple[object, ...] | None = None
         kind = kind_of(unit)
         if unit.section is None and (kind in _FILLING or kind == STRUCTURE):
-            like = (kind, unit.role, unit.words[-1] == ANY_NUMBER)
+            numbered = unit.words[-1] in (ANY_NUMBER, ANY_VERTEBRA)
+            like = (kind, unit.role, numbered)
             place = unit.structure
             if place is not None:
                 told = tuple(name for name in place.lineage if name in self._told)

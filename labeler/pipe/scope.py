@@ -7,6 +7,7 @@ that adjective alone.
 
 from __future__ import annotations
 
+from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
 from labeler.pipe.clauses import Clauses, Hit
 from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
 
@@ -37,6 +38,8 @@ class Scope:
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not self.comma and _same_family(last, hit):
             return False
+        if self.comma and _is_numbered(clauses, hit):
+            return True  # "không gãy xương, xẹp đốt sống D12"
         own_side = hit.side in ("left", "right") and _has_own_side(clauses, hit, last)
         return own_side or (_has_amount(clauses, k) and not last.shared)
 
@@ -97,6 +100,13 @@ def _has_own_side(clauses: Clauses, hit: Hit, last: Hit) -> bool:
         if clauses.items[j].kind == SIDE:
             return True
     return False
+
+
+def _is_numbered(clauses: Clauses, hit: Hit) -> bool:
+    """Whether a finding names a rib or vertebra by its number."""
+    places = [hit.item] if hit.anchor is None else [hit.item, hit.anchor]
+    words = [unit.words[-1] for unit in (clauses.items[k].unit for k in places) if unit is not None]
+    return ANY_VERTEBRA in words or ANY_NUMBER in words
 
 
 def _has_amount(clauses: Clauses, k: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN
+from labeler.report import ASSERTED
 
 _ENDS = STOPS | {",", ")", "?"}
 
@@ -86,19 +87,18 @@ class Sentence:
 
     def looks_back_alone(self, k: int) -> bool:
         """Whether a cue that reaches either way looks back: "dịch đã hết", but "tim to, đã hết dịch"."""
-        if self.after_colon(k):
-            return True
+        segment = self.clauses.segment
+        ahead = (self.items[j] for j in range(k + 1, self.last + 1) if segment[j] == segment[k])
+        told = any(item.kind in (SIGN, UNKNOWN) for item in ahead)
+        if self.after_colon(k):  # "dịch: đã hết", but "khám lại sau viêm phổi: đã hết đám mờ"
+            return not told or any(hit.assertion in ASSERTED for hit in self.said_before(k, True))
         if (
             k < self.last
             and self.items[k + 1].key == ":"
             and not any(j in self.clauses.hits for j in range(self.first, k))
         ):
             return False  # "Âm tính: tràn dịch, tràn khí"
-        segment = self.clauses.segment
-        ahead = range(k + 1, self.last + 1)
-        if not any(self.items[j].kind in (SIGN, UNKNOWN) and segment[j] == segment[k] for j in ahead):
-            return True
-        return bool(self.clauses.findings(self.first, k, segment[k]))
+        return not told or bool(self.clauses.findings(self.first, k, segment[k]))
 
     def ends_after(self, k: int) -> bool:
         """Whether nothing follows a cue before the next sign of punctuation ("không còn", "không còn thấy")."""

@@ -176,6 +176,23 @@ MISLEADING = [
 ]  # fmt: skip
 
 
+NEGATION += [
+    # said of a noun at several places
+    ("Hạch rốn phổi, trung thất không to.", "hilar_lymph_nodes absent; mediastinal_widening absent"),
+    ("Hạch trung thất, tim không to.", "mediastinal_lymph_nodes present; cardiomegaly absent"),
+    ("Dày màng phổi phải, góc sườn hoành không tù.", "pleural_thickening present right; costophrenic_blunting absent"),
+    ("Gãy xương sườn 7, xương đòn không gãy.", "rib_fracture present; clavicle_fracture absent"),
+    # a bone with its number is a place of its own
+    ("Không gãy xương, xẹp đốt sống D12.", "bone_fracture absent; vertebral_fracture present"),
+    ("Không thấy gãy xương mới, can xương sườn 6.", "bone_fracture absent; rib_callus present"),
+    ("Không thấy gãy xương sườn 5, 6, 7.", "rib_fracture absent"),
+    ("Không thấy gãy xương, xẹp đốt sống.", "bone_fracture absent; vertebral_fracture absent"),
+    # what was before something else is not gone with it
+    ("Màng phổi phải dày sau khi dịch đã hết.", "pleural_thickening present right; pleural_effusion absent"),
+    ("Không thấy gì ngoài lồng ngực phễu.", "pectus_excavatum present"),
+]
+
+
 @pytest.mark.parametrize(("text", "expected"), NEGATION)
 def test_negation(labeler: Labeler, text: str, expected: str) -> None:
     assert_mentions(labeler, text, expected)
@@ -394,6 +411,9 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
+        ("Cần loại trừ lao: nốt mờ đỉnh phổi phải.", "unclear_indication"),  # what for, or why?
+        ("Tim không to.\nHai phổi không thay đổi so với phim cũ.", "unclear_time"),  # how were they?
+        ("Lao phổi - màng phổi.", "unspecified"),  # of the pleura as well
     ],
 )
 def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: str, reason: str) -> None:

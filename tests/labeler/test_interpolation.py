@@ -87,6 +87,36 @@ def test_a_lung_collapsed_by_a_pneumothorax_is_its_extent(labeler: Labeler, text
     assert_labels(labeler, text, positive)
 
 
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("Mờ đồng nhất đáy phổi phải, mất góc sườn hoành, đường cong Damoiseau.", "pleura abnormal"),
+        ("Đáy phổi trái mờ đều, giới hạn trên là đường cong lõm.", "pleura abnormal"),
+        ("Nốt mờ thùy trên phổi trái, mờ đều đáy phổi phải, đường cong Damoiseau.", "pleura parenchyma abnormal"),
+        ("Đám mờ đáy phổi trái, đường cong Damoiseau bên phải.", "pleura parenchyma abnormal"),
+        ("Đám mờ đáy phổi phải, không thấy đường cong Damoiseau.", "parenchyma abnormal"),
+        ("Đám mờ đáy phổi phải. Tràn dịch màng phổi phải.", "pleura parenchyma abnormal"),
+    ],
+)
+def test_an_opacity_below_a_meniscus_is_that_of_the_fluid(labeler: Labeler, text: str, positive: str) -> None:
+    assert_labels(labeler, text, positive)
+
+
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("Tràn dịch màng phổi phải do lao.", "pleura abnormal"),
+        ("Tù góc sườn hoành trái, nghĩ do lao.", "pleura abnormal"),
+        ("Xơ đỉnh phổi phải do lao.", "parenchyma abnormal"),
+        ("Tràn dịch màng phổi phải, tổn thương phổi do lao.", "pleura parenchyma abnormal"),
+        ("Lao hạch trung thất.", "cardio abnormal"),
+        ("Lao hạch rốn phổi.", "parenchyma abnormal"),
+    ],
+)
+def test_a_cause_belongs_to_what_it_causes(labeler: Labeler, text: str, positive: str) -> None:
+    assert_labels(labeler, text, positive)
+
+
 def test_an_empty_text_is_five_zeros(labeler: Labeler) -> None:
     report = labeler.label("")
     assert report.labels == dict.fromkeys(CLASSES, 0)
