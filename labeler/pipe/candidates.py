@@ -79,9 +79,9 @@ def filled_in(clauses: Clauses, k: int) -> int | None:
             return answer
         if item.kind == STRUCTURE and answer is None and sense_at(clauses, k, j) is not None:
             answer = j
-        elif item.kind == CUE and (item.cue is None or item.cue.assertion != "present"):
-            return None
-        elif item.kind != CUE and item.kind != PUNCT and item.kind not in _TRANSPARENT:
+            continue
+        tells = item.cue is not None and item.cue.assertion == "present"
+        if not tells and item.kind != PUNCT and item.kind not in _TRANSPARENT:
             return None
     return answer
 
