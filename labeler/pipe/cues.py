@@ -9,28 +9,24 @@ from __future__ import annotations
 
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
-from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
+from labeler.pipe.clauses import UNATTACHED, Hit
 from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, PUNCT, SIGN, STRUCTURE, UNKNOWN
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
-from labeler.pipe.sentence import Assertions, Sentence
+from labeler.pipe.sentence import Sentence
 
 
 class CueReader(Sentence):
     """Reads one sentence with at most one open scope, and writes the assertions into its hits."""
 
-    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int, about_film: bool, older: bool) -> None:
-        super().__init__(clauses, out, first, last)
-        self.about_film = about_film
-        self.older = older  # a sentence before told of an older film
-        self.scope: Scope | None = None
-        self.override: tuple[int, str] | None = None
-        self.override_ends: int | None = None  # segment in which a clause-wide override ends
-        self.clinical = False
-        self.past: list[int] = []  # words of an older film or an earlier time
-        self.now: list[int] = []
+    scope: Scope | None
+    override: tuple[int, str] | None  # the cue that sets aside all that follows it, and as what
+    override_ends: int | None  # segment in which a clause-wide override ends
+    clinical: bool
 
     def read(self) -> None:
         """Decide every hit of the sentence."""
+        self.scope = self.override = self.override_ends = None
+        self.clinical = False
         plain = self.about_film
         for k in range(self.first, self.last + 1):
             item = self.items[k]
@@ -188,7 +184,7 @@ class CueReader(Sentence):
         cue = self.items[k].cue
         if not hits and cue is not None and cue.scope in ("before", "around"):
             return  # "xương sườn (-)": nothing was found there
-        if not hits and kind == "absent" and self.about_film and self.override is None and self._dangles(k):
+        if not hits and kind == "absent" and self.about_film and self.override is None and self.dangles(k):
             self.out.residue.append(k)
             self.out.reasons.add("dangling_negation")
         if kind == "absent" and not colon and self.ends_list(k, hits):
@@ -378,12 +374,7 @@ class CueReader(Sentence):
             self.out.reasons.add("unspecified")
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
             return
-        if (
-            not hits
-            and scope.assertion == "absent"
-            and not self.unknown_after(scope.item)
-            and self._dangles(scope.item)
-        ):
+        if not hits and scope.assertion == "absent" and not self.unknown_after(scope.item) and self.dangles(scope.item):
             self.out.residue.append(scope.item)
             self.out.reasons.add("dangling_negation")
 
@@ -394,10 +385,3 @@ class CueReader(Sentence):
             return False
         self.out.denied.add(k + 1)
         return True
-
-    def _dangles(self, k: int) -> bool:
-        """Whether a negation of nothing is worth a look: not "Hạch: không", "P ít, T không", nor that of an older film."""
-        answers = self.after_colon(k) and self.nothing_after(k)
-        if self.past or answers or self.of_a_side(k) or (self.older and self.now and self.ends_after(k)):
-            return False
-        return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))

@@ -37,9 +37,13 @@ class Assertions:
 class Sentence:
     """The items of a line from `first` to `last`, both included.  Places `k` count the items of the line."""
 
-    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int) -> None:
+    def __init__(self, clauses: Clauses, out: Assertions, first: int, last: int, about_film: bool, older: bool) -> None:
         self.clauses, self.out, self.first, self.last = clauses, out, first, last
         self.items = clauses.items
+        self.about_film = about_film  # by the section it stands in
+        self.older = older  # a sentence before told of an older film
+        self.past: list[int] = []  # words of an older film or an earlier time
+        self.now: list[int] = []
 
     def said_before(self, k: int, whole: bool) -> list[Hit]:
         """Findings before a cue in its segment, with those that share their structure; in the `whole` sentence if told."""
@@ -127,6 +131,13 @@ class Sentence:
         segment = self.clauses.segment
         kinds = {self.items[j].kind for j in range(self.first, self.last + 1) if segment[j] == segment[k] and j != k}
         return SIDE in kinds and kinds <= {SIDE, PUNCT, NEUTRAL}
+
+    def dangles(self, k: int) -> bool:
+        """Whether a negation of nothing is worth a look: not "Hạch: không", "P ít, T không", nor that of an older film."""
+        answers = self.after_colon(k) and self.nothing_after(k)
+        if self.past or answers or self.of_a_side(k) or (self.older and self.now and self.ends_after(k)):
+            return False
+        return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))
 
     def doubts_a_structure(self, k: int) -> bool:
         """Whether a doubt is followed by a structure of which nothing is said: "theo dõi viên phổi", for "viêm phổi"."""
