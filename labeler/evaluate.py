@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labeler.io.gold import GoldReport
-from labeler.report import ASSERTED, AUTO, REVIEW, LabeledReport
+from labeler.report import AUTO, REVIEW, LabeledReport
 
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
@@ -57,8 +57,7 @@ class Outcome:
 
 def outcome(gold: GoldReport, report: LabeledReport) -> Outcome:
     """Hold a labelled report against its gold."""
-    found = frozenset(m.finding for m in report.mentions if m.assertion in ASSERTED)
-    return Outcome(gold, report.labels, report.uncertain, report.status, report.method, report.reasons, found)
+    return Outcome(gold, report.labels, report.uncertain, report.status, report.method, report.reasons, report.findings)
 
 
 def outcomes(labeler: Labeler, gold: Iterable[GoldReport]) -> list[Outcome]:

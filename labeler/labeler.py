@@ -106,18 +106,21 @@ class Labeler:
     def __init__(self, rules: RuleSet, *, remember: bool = True, old: Labeler | None = None) -> None:
         """Labeler over a rule set; quickly made if it has most phrases in common with that of an `old` one."""
         with _uncollected():
-            self._build(rules, remember, old.lexicon if old is not None else None)
+            self._build(rules, remember, old)
 
-    def _build(self, rules: RuleSet, remember: bool, old: Lexicon | None) -> None:
+    def _build(self, rules: RuleSet, remember: bool, old: Labeler | None) -> None:
         self.rules = rules
-        self.lexicon = Lexicon.build(rules, old)
+        self.lexicon: Lexicon = Lexicon.build(rules, None if old is None else old.lexicon)
         self.classes = rules.classes
         self.remember = remember
         self._marked = any(map(has_marks, self.lexicon.vocabulary))
-        self.speller = Speller(self.lexicon)
-        self.tokenizer = Tokenizer(self.speller)
-        if remember and old is None:
-            self.tokenizer.learn(display(word) for word in self.lexicon.vocabulary if word[0].isalpha())
+        self.tokenizer: Tokenizer
+        if old is not None and self.lexicon.spells_like(old.lexicon):
+            self.tokenizer = old.tokenizer
+        else:
+            self.tokenizer = Tokenizer(Speller(self.lexicon))
+            if remember and old is None:
+                self.tokenizer.learn(display(word) for word in self.lexicon.vocabulary if word[0].isalpha())
         self.splitter = Splitter(self.lexicon)
         self.parts = Parts(self.lexicon, self.tokenizer, remember)
         self.anchorer = Anchorer(self.lexicon)
@@ -126,8 +129,8 @@ class Labeler:
         self._start = tuple(self.context("description", None, unmarked) for unmarked in (False, True))
         self._verdicts: dict[tuple[object, ...], Verdict] = {}
         self._remembered = 0
-        self._template_lines = _template_lines(self.lexicon)
-        self._template_openings = {line.split(" ", 1)[0] for line in self._template_lines}
+        self.template_lines = _template_lines(self.lexicon)
+        self._template_openings = {line.split(" ", 1)[0] for line in self.template_lines}
         self._reports: dict[str, LabeledReport] = {}
         self._regions = [(name, self.interpolator.bits[name]) for name in rules.regions if name != "other"]
         self._patterns: dict[tuple[int, int], tuple[dict[str, int], tuple[str, ...]]] = {}
@@ -161,6 +164,25 @@ class Labeler:
     def explain(self, report: LabeledReport) -> Explanation:
         """Every word behind a report's labels; not kept, as `report.explanation` is."""
         return explaining.explain(self, report)
+
+    def lines(self) -> set[str]:
+        """The raw lines that are remembered."""
+        return {raw for context in self._contexts.values() for raw in context.memo}
+
+    def take_over(self, old: Labeler, touched: Iterable[str]) -> None:
+        """Remember what another labeler made of lines, but for those that this one may read otherwise.
+
+        The other one keeps nothing, so that it is freed.
+        """
+        self._contexts, self._start, self._remembered = old._contexts, old._start, old._remembered
+        touched = set(touched)
+        blind = set(map(without_digits, touched))
+        for context in self._contexts.values():
+            for memo, dropped in ((context.memo, touched), (context.blind, blind)):
+                for raw in memo.keys() & dropped:
+                    del memo[raw]
+        old._contexts = {}
+        old.forget()
 
     def forget(self) -> None:
         """Drop all that was remembered of lines and reports, and with it what would keep this labeler from being freed."""
@@ -208,8 +230,9 @@ class Labeler:
                 reasons |= {"empty"}
             elif _left_open(entries):
                 reasons |= {"unclear_time"}
+        names: frozenset[str] = frozenset()
         if present:
-            names = {finding for finding, _ in present}
+            names = frozenset([finding for finding, _ in present])
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
                 reasons |= {"conclusion_disagrees"}
             for entry in entries:
@@ -220,7 +243,7 @@ class Labeler:
             reasons |= {"open_section"}
         labels, unsure = self._classes(definite, uncertain)
         status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
-        return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self)
+        return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self, names)
 
     def template_report(self, text: str) -> LabeledReport | None:
         """The report of a text that equals a no-finding template as a whole, else None."""
@@ -335,7 +358,7 @@ class Labeler:
             if not self.parts.digits_in_templates and has_digit(words):
                 words = NO_TEMPLATE
         entry.add(verdict, words)
-        entry.in_template = entry.key in self._template_lines
+        entry.in_template = entry.key in self.template_lines
 
     def context(self, section: str, topic: str | None, unmarked: bool) -> Context:
         key = (section, topic, unmarked)

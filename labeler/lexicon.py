@@ -64,16 +64,22 @@ class Lexicon:
         """All units."""
         return self.by_words.values()
 
+    def spells_like(self, other: Lexicon) -> bool:
+        """Whether single words read alike in both."""
+        return (
+            self.vocabulary == other.vocabulary
+            and self.follows == other.follows
+            and self.abbreviations == other.abbreviations
+            and self.confusable == other.confusable
+            and self.rules.info.language == other.rules.info.language
+        )
+
     def opens(self, words: Words) -> bool:
         """Whether some phrase begins with these words."""
         node: Node | None = self.trie
         for word in words:
             node = node.get(word) if node is not None else None
         return node is not None
-
-    def shorts_of(self, word: str) -> list[str]:
-        """Abbreviations with a meaning that holds a word."""
-        return [short for short, means in self.abbreviations.items() if any(word in words for words in means)]
 
     # from claims to units
 

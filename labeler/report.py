@@ -101,17 +101,20 @@ class LabeledReport:
     """A report's labels, how they came about, and on request every word behind them.
 
     `labels` are 0/1 per class with uncertain findings counted 1; `uncertain` names the classes that nothing definite
-    sets.  `status` is auto or review (reviewed once a person has decided), `method` template, rules or person.
+    sets; `findings` are the ids of those that are there or may be.  `status` is auto or review (reviewed once a person
+    has decided), `method` template, rules or person.
     """
 
-    __slots__ = ("text", "labels", "status", "method", "uncertain", "reasons", "template", "_labeler", "_explanation")
+    __slots__ = (
+        "text", "labels", "status", "method", "uncertain", "reasons", "template", "findings", "_labeler", "_explanation",
+    )  # fmt: skip
 
     def __init__(
         self, text: str, labels: dict[str, int], status: str, method: str, uncertain: tuple[str, ...],
-        reasons: tuple[str, ...], template: str | None, labeler: Labeler,
+        reasons: tuple[str, ...], template: str | None, labeler: Labeler, findings: frozenset[str] = frozenset(),
     ) -> None:  # fmt: skip
         self.text, self.labels, self.status, self.method = text, labels, status, method
-        self.uncertain, self.reasons, self.template = uncertain, reasons, template
+        self.uncertain, self.reasons, self.template, self.findings = uncertain, reasons, template, findings
         self._labeler = labeler
         self._explanation: Explanation | None = None
 

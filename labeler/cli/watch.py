@@ -65,7 +65,8 @@ def _again(scorer: Rescorer, saved: str, show: int) -> None:
     _print(scorer, before)
     took = time.perf_counter() - start
     _changes(scorer, before, show)
-    click.echo(f"{time.strftime('%H:%M:%S')}  {saved}: {scorer.relabelled} reports labelled again, {took:.2f} s")
+    click.echo(f"{time.strftime('%H:%M:%S')}  {saved}: {scorer.reread} lines read again, {took:.2f} s")
+    scorer.prepare()
 
 
 def _print(scorer: Rescorer, before: list[Outcome] | None) -> None:

@@ -323,7 +323,7 @@ class Interpolator:
         """Whether nothing but a side stands between a word that may speak of the whole film and a structure: "phổi P RAS"."""
         return anchor < k and all(item.kind == SIDE for item in clauses.items[anchor + 1 : k])
 
-    def disagrees(self, findings: set[str], normal: int) -> bool:
+    def disagrees(self, findings: frozenset[str], normal: int) -> bool:
         """Whether findings lie in regions called normal."""
         named = self.lexicon.findings
         return any(normal & self.bits[named[finding].region] for finding in findings)

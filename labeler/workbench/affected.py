@@ -1,7 +1,7 @@
-"""Which texts a change of the rules can touch, so that a saved file costs no more than what it changes.
+"""Which lines a change of the rules can touch, so that a saved file costs no more than what it changes.
 
-A text is read by walking the trie of phrases along the words that its own words can stand for.  It can come out
-otherwise only if some phrase that changed, or the beginning of one, is made of words that the text's words can stand
+A line is read by walking the trie of phrases along the words that its own words can stand for.  It can come out
+otherwise only if some phrase that changed, or the beginning of one, is made of words that the line's words can stand
 for; `Typed.near` says more of them than the labeler would, never fewer.
 """
 
@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterable
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
-from labeler.compiler import template_key
 from labeler.lexicon import Lexicon
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA, Words, word_key
 from labeler.text import normalize, skeleton
@@ -22,28 +21,26 @@ from labeler.typing_slips import deletions, sounds_like, undo_doubling, undo_tel
 if TYPE_CHECKING:
     from labeler.labeler import Labeler
 
-MANY = 300  # changed phrases beyond which everything counts as touched
+TOLD_BY = 3  # words of a phrase by which lines that may hold it are found
 _TYPED = re.compile(r"[^\W_]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 
 
 class Typed:
-    """The words of some texts as they are typed, each with the texts that hold it, and the pairs that stand together."""
+    """The words of some lines as they are typed, each with the lines that hold it, and the pairs that stand together."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        self.size = len(texts)
-        self._plain = [normalize(text).text for text in texts]
-        self._templates: dict[str, set[int]] = {}
+    def __init__(self, lines: Collection[str]) -> None:
+        self.lines = tuple(lines)
+        self._plain = [normalize(line).text for line in self.lines]
         self._of: dict[str, set[int]] = {}
         self._pairs: dict[str, dict[str, set[int]]] = {}
-        for i, text in enumerate(self._plain):
-            words = [sys.intern(word) for word in _TYPED.findall(text)]
+        for i, line in enumerate(self._plain):
+            words = [sys.intern(word) for word in _TYPED.findall(line)]
             for word in set(words):
                 self._of.setdefault(word, set()).add(i)
             # a syllable split in two lies between
             for a, b in {*pairwise(words), *zip(words, words[2:], strict=False)}:
                 self._pairs.setdefault(a, {}).setdefault(b, set()).add(i)
-            self._templates.setdefault(template_key(text), set()).add(i)
         self._bare: dict[str, set[str]] = {}  # by what a typed word may be without its marks and slips
         self._by_deletion: dict[str, set[str]] = {}
         for word in self._of:
@@ -54,40 +51,35 @@ class Typed:
                 self._bare.setdefault(bare, set()).add(word)
         self._near: dict[str, frozenset[str]] = {}
 
-    def as_template(self, key: str) -> set[int]:
-        """Texts that equal a template."""
-        return self._templates.get(key, set())
-
-    def along(self, path: Words, lexicons: tuple[Lexicon, Lexicon]) -> set[int]:
-        """Texts in which words could stand for the words of a phrase, the first two side by side."""
-        if not all(word[:1].isalpha() for word in path):  # numbers and signs: wherever the letters are
-            rest = [self.near(word, lexicons) for word in path if word[:1].isalpha()]
-            signs = [w for w in path if not w[:1].isalnum() and w not in (ANY_NUMBER, ANY_VERTEBRA)]
-            found = {i for i, text in enumerate(self._plain) if all(sign in text for sign in signs)}
-            return found.intersection(*map(self._texts, rest))
-        near = [self.near(word, lexicons) for word in path]
-        if len(path) == 1:
-            return self._texts(near[0])
-        out = self._texts(near[0] & near[1])  # an abbreviation, or run together
-        for a in near[0]:
-            after = self._pairs.get(a, {})
-            for b in near[1] & after.keys():
-                out |= after[b]
-        return out.intersection(*map(self._texts, near[2:]))
-
     def beside(self, a: str, b: str) -> set[int]:
-        """Texts in which two words could meet over a line break, or run together."""
+        """Lines in which two words could meet where lines were joined, or run together."""
         whole = skeleton(a) + skeleton(b)
         joined = {typed for form in self._bare if whole in form for typed in self._bare[form]}
-        return (self._texts(self._exactly(a)) & self._texts(self._exactly(b))) | self._texts(joined)
+        return (self.holding(self._exactly(a)) & self.holding(self._exactly(b))) | self.holding(joined)
 
-    def near(self, word: str, lexicons: tuple[Lexicon, Lexicon] | tuple[()] = ()) -> frozenset[str]:
-        """Typed words that can stand for a word of the vocabulary: as they are, misspelt, joined, split or abridged."""
+    def near(self, word: str) -> frozenset[str]:
+        """Typed words that can stand for a word of the vocabulary: as they are, misspelt, joined or split."""
         found = self._near.get(word)
         if found is None:
             found = self._near[word] = self._spelt(word)
-        shorts = {short for lexicon in lexicons for short in lexicon.shorts_of(word)}
-        return found.union(*(self.near(short) for short in shorts))
+        return found
+
+    def meeting(self, first: Iterable[str], second: frozenset[str]) -> set[int]:
+        """Lines in which some typed word of the one kind stands beside one of the other."""
+        out: set[int] = set()
+        for a in first:
+            after = self._pairs.get(a, {})
+            for b in second & after.keys():
+                out |= after[b]
+        return out
+
+    def holding(self, words: Iterable[str]) -> set[int]:
+        """Lines in which some of these typed words stand."""
+        return set().union(*(self._of[word] for word in words))
+
+    def holding_signs(self, signs: Iterable[str]) -> set[int]:
+        """Lines in which all of these signs stand."""
+        return {i for i, line in enumerate(self._plain) if all(sign in line for sign in signs)}
 
     def _exactly(self, word: str) -> set[str]:
         return {typed for typed in self._bare.get(skeleton(word), ()) if word_key(typed) == word}
@@ -103,9 +95,6 @@ class Typed:
                 forms.add(form)
         return frozenset(typed for form in forms for typed in self._bare[form])
 
-    def _texts(self, words: Iterable[str]) -> set[int]:
-        return set().union(*(self._of[word] for word in words))
-
 
 def _bare_forms(typed: str) -> set[str]:
     """What a typed word may be without marks: as it stands, keystrokes undone, doubled letters single, pieces apart."""
@@ -115,36 +104,67 @@ def _bare_forms(typed: str) -> set[str]:
     return {skeleton(word_key(word)) for word in forms}
 
 
-def affected(typed: Typed, old: Labeler, new: Labeler) -> set[int]:
-    """Indexes of the texts whose labels may differ between two rule sets, the new one compiled out of the old."""
-    everything = set(range(typed.size))
+class _Search:
+    """Lines that words of the vocabulary may stand for, the abbreviations of two lexicons included."""
+
+    def __init__(self, typed: Typed, lexicons: tuple[Lexicon, Lexicon]) -> None:
+        self.typed = typed
+        self._shorts: dict[str, set[str]] = {}
+        for lexicon in lexicons:
+            for short, means in lexicon.abbreviations.items():
+                for word in chain.from_iterable(means):
+                    self._shorts.setdefault(word, set()).add(short)
+        self._found: dict[str, tuple[frozenset[str], set[int]]] = {}
+
+    def along(self, path: Words) -> set[int]:
+        """Lines in which words could stand for the words of a phrase, the first two side by side."""
+        found = [self._word(word) for word in path if word[:1].isalpha()]
+        if len(found) < len(path):  # numbers and signs: wherever the letters are
+            signs = [w for w in path if not w[:1].isalnum() and w not in (ANY_NUMBER, ANY_VERTEBRA)]
+            return self.typed.holding_signs(signs).intersection(*(lines for _, lines in found))
+        if len(path) == 1:
+            return found[0][1]
+        (a, _), (b, _), *rest = found
+        out = self.typed.holding(a & b) | self.typed.meeting(a, b)  # an abbreviation, or run together; or apart
+        return out.intersection(*(lines for _, lines in rest))
+
+    def _word(self, word: str) -> tuple[frozenset[str], set[int]]:
+        found = self._found.get(word)
+        if found is None:
+            near = self.typed.near(word).union(*map(self.typed.near, self._shorts.get(word, ())))
+            found = self._found[word] = near, self.typed.holding(near)
+        return found
+
+
+def affected(typed: Typed, old: Labeler, new: Labeler) -> set[str]:
+    """Lines that two labelers may read otherwise, the new one made out of the old."""
     a, b = old.lexicon, new.lexicon
     if not _same_frame(old, new):
-        return everything
+        return set(typed.lines)
     paths = _changed_paths(a, b)
-    paths |= {(word,) for word in (a.vocabulary ^ b.vocabulary) | (old.splitter.openers ^ new.splitter.openers)}
-    if len(paths) > MANY:
-        return everything
+    paths |= {(word,) for word in a.vocabulary ^ b.vocabulary}
+    paths |= {(line.split(" ", 1)[0],) for line in old.template_lines ^ new.template_lines}
+    shorts = a.abbreviations.keys() | b.abbreviations.keys()
+    paths |= {(short,) for short in shorts if a.abbreviations.get(short) != b.abbreviations.get(short)}
     out: set[int] = set()
-    for path in paths:
-        out |= typed.along(path, (a, b))
+    search = _Search(typed, (a, b))
+    for path in {path[:TOLD_BY] for path in paths}:
+        out |= search.along(path)
+        if 2 * len(out) > len(typed.lines):  # looking for more would cost more than it saves
+            return set(typed.lines)
     for pair in a.follows ^ b.follows:
         out |= typed.beside(*pair)
-    for key in a.templates.keys() ^ b.templates.keys():
-        out |= typed.as_template(key)
-    for short in a.abbreviations.keys() | b.abbreviations.keys():
-        if a.abbreviations.get(short) != b.abbreviations.get(short):
-            out |= typed.along((short,), (a, b))
-    return out
+    return {typed.lines[i] for i in out}
 
 
 def _same_frame(old: Labeler, new: Labeler) -> bool:
-    """Whether what every text depends on is the same: language, regions, the tree of structures, what is never confused."""
+    """Whether what every line depends on is the same: language, regions, the tree of structures, what is never confused."""
     mine, yours = old.lexicon.structures, new.lexicon.structures
     return (
         old.rules.info.language == new.rules.info.language
         and old.rules.regions == new.rules.regions
         and old.lexicon.confusable == new.lexicon.confusable
+        and old.parts.digits_in_templates == new.parts.digits_in_templates
         and all(
             (mine[name].region, mine[name].lineage) == (yours[name].region, yours[name].lineage)
             for name in mine.keys() & yours.keys()

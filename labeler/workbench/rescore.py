@@ -1,14 +1,13 @@
-"""An evaluation kept up to date while rules and gold are edited: only what a change can touch is labelled again."""
+"""An evaluation kept up to date while rules and gold are edited: only what a change can touch is read again."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
-from labeler.evaluate import Outcome, outcome
+from labeler.evaluate import Outcome, outcomes
 from labeler.io.gold import Gold, gold_files, read_gold
 from labeler.io.sources import BadInput
 from labeler.labeler import Labeler
@@ -29,11 +28,9 @@ class Rescorer:
         self._paths, self._rules = gold, rules
         self.labeler = Labeler.from_rules(rules)
         self.gold: Gold = read_gold(gold, self.labeler.classes)
-        self._typed: Typed | None = None
-        self._texts: list[str] = []
-        self._by_text: dict[str, Outcome] = {}
-        self.relabelled = 0
-        self.outcomes = self._score(set())
+        self._typed = Typed(())
+        self.reread = 0  # lines that were read for the last update
+        self.outcomes = outcomes(self.labeler, self.gold.reports)
         self._stamps = self.stamps()
 
     def stamps(self) -> dict[Path, Stamp]:
@@ -72,36 +69,18 @@ class Rescorer:
             new = Labeler(rules, old=old)
             gold_stays = gold_stays and new.classes == old.classes
             gold = self.gold if gold_stays else read_gold(self._paths, new.classes)
-            touched = self._touched(old, new) if new.classes == old.classes else set(self._texts)
+            self.prepare()
+            new.take_over(old, affected(self._typed, old, new))
             self.labeler, self.gold = new, gold
-            old.forget()
         else:
-            self.gold, touched = read_gold(self._paths, old.classes), set()
-        self.outcomes = self._score(touched)
+            self.gold = read_gold(self._paths, old.classes)
+        known = self.labeler.lines()
+        self.outcomes = outcomes(self.labeler, self.gold.reports)
+        self.reread = len(self.labeler.lines() - known)
         return before
 
     def prepare(self) -> None:
-        """Index the texts, which takes a moment: best while nobody waits."""
-        if self._typed is None:
-            self._typed = Typed(self._texts)
-
-    def _touched(self, old: Labeler, new: Labeler) -> set[str]:
-        self.prepare()
-        assert self._typed is not None
-        return {self._texts[i] for i in affected(self._typed, old, new)}
-
-    def _score(self, touched: set[str]) -> list[Outcome]:
-        known = {text: found for text, found in self._by_text.items() if text not in touched}
-        self.relabelled = 0
-        out: list[Outcome] = []
-        for one in self.gold.reports:
-            held = known.get(one.description)
-            if held is None:
-                self.relabelled += 1
-                held = known[one.description] = outcome(one, self.labeler.label(one.description))
-            out.append(replace(held, gold=one))
-        self._by_text = known
-        texts = list(dict.fromkeys(one.description for one in self.gold.reports))
-        if texts != self._texts:
-            self._texts, self._typed = texts, None
-        return out
+        """Index the lines, which takes a moment: best while nobody waits."""
+        lines = self.labeler.lines()
+        if not lines.issubset(self._typed.lines):
+            self._typed = Typed(lines)

@@ -107,15 +107,14 @@ def test_another_language_touches_every_report(rules: Path) -> None:
     assert scorer.outcomes == outcomes(Labeler.from_rules(str(rules)), scorer.gold.reports) != before
 
 
-def test_an_edit_touches_few_reports(rules: Path) -> None:
+def test_an_edit_touches_few_lines(rules: Path) -> None:
     scorer = Rescorer(GOLD, str(rules))
     (rules / "ours.yaml").write_text(
         "findings:\n- {id: turtle, name: Turtle, region: pleura, phrases: [phổi xoắn khuyên]}\n", "utf-8"
     )
-    before = scorer.outcomes
     assert [file.name for file in scorer.saved()] == ["ours.yaml"]
     scorer.update()
-    assert scorer.relabelled < len(before) / 4
+    assert 0 < scorer.reread < len(scorer.labeler.lines()) / 4
     assert scorer.saved() == []
 
 
@@ -129,4 +128,4 @@ def test_new_gold_is_scored_and_old_labels_are_kept(rules: Path, tmp_path: Path)
     gold.write_text(row % ("a", "Tràn dịch màng phổi phải.", 0, 0) + row % ("c", "Tràn khí màng phổi.", 1, 1), "utf-8")
     scorer.update()
     assert [(one.gold.report_id, one.wrong) for one in scorer.outcomes] == [("a", ("pleura", "abnormal")), ("c", ())]
-    assert scorer.relabelled == 1
+    assert scorer.reread == 1
