@@ -69,7 +69,7 @@ def report(folder: Path, size: int = 1000, rounds: int = 6) -> dict[str, int]:
 
 def test_a_save_reads_what_it_touches(tmp_path: Path) -> None:
     finding, cue = report(tmp_path, size=60, rounds=2).values()
-    assert finding < cue < 60
+    assert finding < cue
 
 
 if __name__ == "__main__":
