@@ -91,7 +91,8 @@ class Entry:
                 self.ends_in_past, self.tells, _, _,
             ) = verdict  # fmt: skip
             self.key = words
-        self.denied = frozenset([finding for finding, _ in self.absent])
+        if self.absent:
+            self.denied = frozenset([finding for finding, _ in self.absent])
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.ends_in_past)
 
 

@@ -98,7 +98,7 @@ class Parts:
         self._known: tuple[tuple[dict[str, Part], dict[str, Part]], ...] = (({}, {}), ({}, {}))
         self._serials = count()
         self._alike: dict[object, int] = {}
-        self._likes: dict[Unit, tuple[object, ...] | None] = {}
+        self._written: dict[tuple[Unit, int], int] = {}  # parts played by phrases as they are written
         # structures that some sign is said of
         self._told = {name for claim in lexicon.claims.values() if claim.part == "beside" for name in claim.meaning}
         self._places = Places(lexicon)
@@ -171,46 +171,52 @@ class Parts:
         ratios = [k for k, item in enumerate(items) if item.unit is not None and item.unit.above is not None]
         lacks = any(not _has_number(items, tokens, k) for k in ratios)
         digits = has_digit(part) and (bool(ratios) or self._minds_digits(items, tokens))
-        return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, self._serial(items, doubt))
+        serial = self._serial((doubt, *[self._part_played(item) for item in items]))
+        return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, serial)
 
-    def _serial(self, items: list[Item], doubt: bool) -> int:
-        key = (doubt, *map(self._part_played, items))
-        serial = self._alike.get(key)
+    def _serial(self, played: object) -> int:
+        """One number for all that are equal."""
+        serial = self._alike.get(played)
         if serial is None:
             if len(self._alike) >= MAX_PARTS:
                 self._alike.clear()
-            serial = self._alike[key] = next(self._serials)
+            serial = self._alike[played] = next(self._serials)
         return serial
 
-    def _part_played(self, item: Item) -> object:
-        """What a line's meaning can depend on in an item."""
+    def _part_played(self, item: Item) -> int | Item:
+        """What a line's meaning can depend on in an item, as a number."""
         unit = item.unit
         if unit is None:
-            if item.kind == NUMBER:
-                return NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4  # below one, a year
-            return item.key if item.kind == PUNCT else item.kind
+            if item.kind == NUMBER:  # below one, a year
+                return self._serial((NUMBER, item.key[0] == "0", item.key.isdigit() and len(item.key) == 4))
+            return self._serial((item.kind, item.key if item.kind == PUNCT else ""))
         if unit.above is not None:
             return item  # the number beside it counts
+        plain = not item.cost and not item.others
+        written = plain and item.key == unit.words[0] and item.last - item.first == len(unit.words)
+        known = self._written.get((unit, item.kind)) if written else None
+        if known is not None:
+            return known
         key = "" if item.key[0].isalpha() else item.key
-        if not item.cost and not item.others:
-            like = self._likes[unit] if unit in self._likes else self._like(unit)
-            if like is not None and like[0] == item.kind:
-                return like, key
-        return unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others
+        like = self._like(unit) if plain and unit.section is None and kind_of(unit) == item.kind else None
+        serial = self._serial(
+            (*like, key) if like is not None
+            else (unit, item.kind, key, item.cost, item.last - item.first, item.guess, item.others)
+        )  # fmt: skip
+        if written:
+            self._written[unit, item.kind] = serial
+        return serial
 
     def _like(self, unit: Unit) -> tuple[object, ...] | None:
         """All that counts of a phrase that fills or only names a place: others of which it is true too are like it."""
-        like: tuple[object, ...] | None = None
         kind = kind_of(unit)
-        if unit.section is None and (kind in _FILLING or kind == STRUCTURE):
-            numbered = unit.words[-1] in (ANY_NUMBER, ANY_VERTEBRA)
-            like = (kind, unit.role, numbered)
-            place = unit.structure
-            if place is not None:
-                told = tuple(name for name in place.lineage if name in self._told)
-                like += (place.region, told, place.location is None, len(place.lineage) > 1, self._places.is_pair(unit))
-        self._likes[unit] = like
-        return like
+        filler = (kind, unit.role, unit.words[-1] in (ANY_NUMBER, ANY_VERTEBRA))  # a number may end it
+        place = unit.structure
+        if kind == STRUCTURE and place is not None:
+            told = tuple(name for name in place.lineage if name in self._told)
+            pair = self._places.is_pair(unit)
+            return *filler, place.region, told, place.location is None, len(place.lineage) > 1, pair
+        return filler if kind in _FILLING else None
 
     def _minds_digits(self, items: list[Item], tokens: list[Reading]) -> bool:
         """Whether other digits could have meant something else: "2 bên", "1/3", a category, a template's film size."""
