@@ -10,6 +10,7 @@ import gc
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ MAX_LINES = 200_000  # distinct lines remembered; about 1 KB each
 MAX_REPORTS = 50_000  # distinct reports remembered
 NOT_FOR_REVIEW = frozenset({"not_assessable"})  # reasons that a person could not settle either
 
+_TELLS = attrgetter("tells")
 NO_TEMPLATE = "<not in a template>"
 _IN_NO_TEMPLATE = frozenset({"?", "(+)", "(-)", "(±)", "(?)", "(+-)"})
 
@@ -210,7 +212,7 @@ class Labeler:
             return self._from_template(text, template)
         loud = [entry for entry in entries if entry.loud]
         if not loud:
-            if not any(entry.tells for entry in entries):  # no text, an empty form, "không thay đổi so với phim cũ"
+            if not any(map(_TELLS, entries)):  # no text, an empty form, "không thay đổi so với phim cũ"
                 return LabeledReport(text, dict.fromkeys(self.classes, 0), REVIEW, "rules", (), ("empty",), None, self)
             return LabeledReport(text, dict.fromkeys(self.classes, 0), AUTO, "rules", (), (), None, self)
         definite = uncertain = 0
@@ -227,7 +229,7 @@ class Labeler:
             conclusion_normal |= entry.conclusion_normal
         if OPEN_COURSE in reasons:
             reasons -= {OPEN_COURSE}
-            if not any(entry.tells for entry in entries):
+            if not any(map(_TELLS, entries)):
                 reasons |= {"empty"}
             elif _left_open(entries):
                 reasons |= {"unclear_time"}
@@ -301,7 +303,8 @@ class Labeler:
 
     def _entry(self, raw: str, context: Context) -> Entry:
         """A line that was not met before in this context, unless one was that differs in numbers which mean nothing."""
-        blind = without_digits(raw)
+        plain = self.splitter.plain(raw)
+        blind = raw if plain is not None else without_digits(raw)
         if blind != raw and self.remember:
             entry = context.blind.get(blind)
             if entry is not None:
@@ -309,7 +312,7 @@ class Labeler:
         section, topic = context.section, context.topic
         entry = Entry()
         sensitive = False
-        for line in self.items(normalize(unbroken(raw))):
+        for line in self.items(normalize(unbroken(raw))) if plain is None else (plain,):
             parts = self.parts.of(line.text, context.unmarked)
             verdict = self._verdict(parts, section, topic)
             self.add(entry, line, verdict, parts)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import html
 import re
+import string
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +22,7 @@ _VIETNAMESE = "".join(
     for base in "aăâeêioôơuưyAĂÂEÊIOÔƠUƯY"
     for tone in ("", "\u0300", "\u0301", "\u0309", "\u0303", "\u0323")
 )
-_LETTERS = _VIETNAMESE + "đĐ"
+LETTERS = _VIETNAMESE + "đĐ" + string.ascii_letters
 
 _TAG_NAMES = (
     "p|br|div|span|b|i|u|strong|em|li|ul|ol|table|tbody|thead|tr|td|th|font|h[1-6]|html|body|head|center|sup|sub"
@@ -32,7 +33,7 @@ _BLOCK_TAG = re.compile(r"</?(?:p|br|div|li|ul|ol|table|tr|h[1-6]|hr|pre)\b", re
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31}\d{0,2});")
 
 # A text of nothing but these characters is its own normal form; the test is one regular expression.
-_DIRTY = re.compile(rf"&[#A-Za-z]|</?[A-Za-z]|[^\n\x20-\x7e{_LETTERS}°±×•“”]")
+_DIRTY = re.compile(rf"&[#A-Za-z]|</?[A-Za-z]|[^\n\x20-\x7e{LETTERS}°±×•“”]")
 
 # Letters of other alphabets that look like Latin or Vietnamese ones, and typographic variants.
 _LOOKALIKE = str.maketrans(
@@ -204,7 +205,7 @@ def has_marks(word: str) -> bool:
     return "đ" in lowered or any(unicodedata.combining(ch) for ch in unicodedata.normalize("NFD", lowered))
 
 
-_MARKED = re.compile(f"[{''.join(ch for ch in _LETTERS if not ch.isascii())}]")
+_MARKED = re.compile(f"[{''.join(ch for ch in LETTERS if not ch.isascii())}]")
 _DIGIT = re.compile(r"\d")
 _WORDY = re.compile(r"[A-Za-z]{2,}\W+[A-Za-z]{2,}")
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.patterns import word_key
-from labeler.text import normalize
+from labeler.text import LETTERS, normalize
 
 MAX_EDGES = 200_000
 
@@ -30,6 +30,7 @@ _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-�
 _MAY_CUT = re.compile(r"[-+•*;]|\. ")
 _BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒✔])[ ]*")  # on a form, ticked or empty
 _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
+_PLAIN = re.compile(rf"- [{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})]\.?")
 _MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
@@ -95,6 +96,10 @@ class Splitter:
             self._bullets.clear()
         self._bullets[raw] = found
         return found
+
+    def plain(self, raw: str) -> Line | None:
+        """The item of the commonest kind of raw line, clean and whole as it stands: a dash, words, and no numbers."""
+        return Line(2, len(raw), True, raw[2:]) if _PLAIN.fullmatch(raw) is not None else None
 
     def split(self, text: str) -> list[Line]:
         """Items of a normalised line: more than one where bullets, numbers or markup part it."""

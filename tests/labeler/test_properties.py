@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from labeler import Labeler
-from labeler.text import skeleton
+from labeler.pipe.parts import without_digits
+from labeler.text import normalize, skeleton
 from tests.labeler.reports import LINES, NAUGHTY
 
 reports = st.lists(st.sampled_from(LINES), min_size=1, max_size=6, unique=True)
@@ -129,6 +130,15 @@ def test_one_engine(labeler: Labeler, forgetful: Labeler, texts: list[str]) -> N
     assert streamed == [labeler.label(text).to_dict() for text in texts]
     assert streamed == [forgetful.label(text).to_dict() for text in texts]
     assert streamed == [labeler.nlp(text)._.report.to_dict() for text in texts]
+
+
+@given(st.one_of(st.sampled_from(LINES), st.text("aăếđMnkx ,:/().-+•x1\n<&[", max_size=12)))
+def test_plain_lines_are_split_as_any(labeler: Labeler, line: str) -> None:
+    plain = labeler.splitter.plain(f"- {line}")
+    if plain is not None:
+        assert [plain] == labeler.splitter.split(normalize(f"- {line}").text)
+        assert labeler.splitter.opens(f"- {line}")
+        assert without_digits(line) == line
 
 
 NUMBERS = ("0,45", "0,55", "1,5", "2", "3", "1/3", "2019", "12/3/2021", "55%", "3 x 4 cm")
