@@ -20,7 +20,7 @@ from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import Anchorer
 from labeler.pipe.assertion import OPEN_COURSE, SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.interpolation import Interpolator, Said, Verdict
+from labeler.pipe.interpolation import COLLAPSED_LUNG, Interpolator, Said, Verdict
 from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
@@ -227,6 +227,10 @@ class Labeler:
             if entry.present:
                 present = present | entry.present if present else entry.present
             conclusion_normal |= entry.conclusion_normal
+        if COLLAPSED_LUNG in reasons:
+            reasons -= {COLLAPSED_LUNG}
+            if self.interpolator.fills_with_air(present):
+                reasons |= {"ambiguous_scope"}
         if OPEN_COURSE in reasons:
             reasons -= {OPEN_COURSE}
             if not any(map(_TELLS, entries)):

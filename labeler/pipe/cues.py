@@ -327,6 +327,8 @@ class CueReader(Sentence):
                 ends = scope.assertion == "uncertain" and not list_goes_on(self.clauses, k + 1)
                 if scope.reach == "clause" and scope.covered:
                     ends = not scope.same_kind(self.clauses, k + 1)
+                    if ends and scope.assertion == "absent" and scope.may_list(self.clauses, k + 1):
+                        self.out.reasons.add("ambiguous_scope")  # "hết dịch, dày màng phổi"
                 if scope.covered and (ends or (scope.reach != "list" and new_head(self.clauses, k + 1))):
                     self._close()
             elif key == "/":

@@ -80,6 +80,7 @@ class Detail(NamedTuple):
 
 
 BOUNDARY = 2  # segments from an opacity to the line that bounds it
+COLLAPSED_LUNG = "collapsed_lung"  # beside a pneumothorax in another line it may only be how large that is
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
@@ -125,6 +126,8 @@ class Interpolator:
                 doubtful = items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1
                 if doubtful or (items[k].guess and assertion == "present"):
                     reasons.add("uncertain_repair")
+                if sense.finding in self.collapses and self._is_whole_lung(clauses, hit):
+                    reasons.add(COLLAPSED_LUNG)
                 if assertion == "uncertain":
                     uncertain |= bit
                     continue
@@ -225,6 +228,17 @@ class Interpolator:
 
     def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
         """A whole lung collapsed beside a pneumothorax of its side tells how large that is: no atelectasis of its own."""
+        if not self._is_whole_lung(clauses, hit):
+            return
+        for others in clauses.hits.values():
+            for other in others:
+                air = other.sense.finding in self.pneumothoraces and other.assertion == hit.assertion
+                if air and not {"left", "right"} <= {other.side, hit.side}:
+                    hit.sense = other.sense
+                    return
+
+    def _is_whole_lung(self, clauses: Clauses, hit: Hit) -> bool:
+        """Whether a collapse is one of a lung, and not of a lobe or a band."""
         unit = clauses.items[hit.item].unit
         assert unit is not None
         held = hit.structure
@@ -232,15 +246,8 @@ class Interpolator:
             inner = self.lexicon.find(unit.words[1:])
             held = inner.structure if inner is not None else None
         elif len(unit.words) > 1:
-            return  # "dải xẹp"
-        if held is None or held.location is not None or self._place_beside(clauses, hit.item):
-            return  # a lobe
-        for others in clauses.hits.values():
-            for other in others:
-                air = other.sense.finding in self.pneumothoraces and other.assertion == hit.assertion
-                if air and not {"left", "right"} <= {other.side, hit.side}:
-                    hit.sense = other.sense
-                    return
+            return False  # "dải xẹp"
+        return held is not None and held.location is None and not self._place_beside(clauses, hit.item)
 
     def _as_shadow(self, clauses: Clauses, hit: Hit) -> None:
         """An opacity that is bounded by a meniscus of its side is that of the fluid: "mờ đáy phổi, đường cong Damoiseau"."""
@@ -327,6 +334,12 @@ class Interpolator:
         """Whether findings lie in regions called normal."""
         named = self.lexicon.findings
         return any(normal & self.bits[named[finding].region] for finding in findings)
+
+    def fills_with_air(self, present: frozenset[Said]) -> bool:
+        """Whether a collapse and a pneumothorax may be of the same side."""
+        collapsed = [side for finding, side in present if finding in self.collapses]
+        air = [side for finding, side in present if finding in self.pneumothoraces]
+        return any({"left", "right"} != {side, other} for side in collapsed for other in air)
 
     def _mask(self, regions: tuple[str, ...]) -> int:
         """Bits of some regions; of all where none is named."""

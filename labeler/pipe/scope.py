@@ -77,6 +77,12 @@ class Scope:
         said = [*self.covered, *hits]
         return bool(hits) and all(h.sense.finding is not None and h.sense.region == "other" for h in said)
 
+    def may_list(self, clauses: Clauses, k: int) -> bool:
+        """Whether the segment from item k on may go on with the list: with a bare finding of the same region."""
+        ahead = clauses.findings(k, len(clauses.items), clauses.segment[k] if k < len(clauses.items) else None)
+        same = bool(ahead) and ahead[0].sense.region == self.covered[-1].sense.region
+        return same and list_goes_on(clauses, k)
+
 
 def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:
     """Whether a finding is another one than the last, and said of another structure that its clause names."""

@@ -405,6 +405,9 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không gãy xương, giãn cung thất trái.", "ambiguous_scope"),  # a list of other things?
         ("Không gãy xương, xẹp đốt sống D12.", "ambiguous_scope"),
         ("Không có nốt mới, nốt mờ đỉnh phải không đổi.", "ambiguous_scope"),
+        ("Cần loại trừ lao: nốt mờ đỉnh phải.", "unclear_indication"),  # the reason of the advice?
+        ("Nay hết dịch, dày nhẹ màng phổi.", "ambiguous_scope"),  # a list of what is gone?
+        ("Xẹp phổi phải.\nTràn khí màng phổi phải.", "ambiguous_scope"),  # how large the pneumothorax is?
         ("TDMP -", "unattached_sign"),  # a minus, or the dash of what is broken off?
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
@@ -431,6 +434,10 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Phổi không thấy TT, tim bình thường.", ""),  # "tổn thương", not "trung thất"
         ("Kỹ thuật: sau chọc hút dịch màng phổi.\nHai phổi sáng.", ""),
         ("Không thấy khác biệt: hai phổi sáng.", ""),
+        ("Màng phổi phải dày sau khi dịch đã hết.", "pleura abnormal"),
+        ("Không thấy gì ngoài lồng ngực phễu.", "chest_wall abnormal"),
+        ("Xẹp thùy trên phải.\nTràn khí màng phổi phải.", "pleura parenchyma abnormal"),
+        ("Hang đỉnh phải đã lấp kín, còn dải xơ.", "parenchyma abnormal"),
     ],
 )
 def test_what_signs_and_short_forms_deny(labeler: Labeler, text: str, positive: str) -> None:
