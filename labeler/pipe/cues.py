@@ -36,7 +36,8 @@ class CueReader(Sentence):
             unit = item.unit
             if self.override is not None and self.override_ends is not None:
                 ended = item.key == ")" if self.override_ends < 0 else self.clauses.segment[k] != self.override_ends
-                if ended and self.override[1] == "excluded" and self.items[k - 1].key == ":":
+                opens = ended and self.override[1] == "excluded" and self.items[k - 1].key == ":"
+                if opens and not self.clauses.findings(self.override[0], k):  # not "tái khám viêm phổi: còn mờ"
                     self.override_ends = None  # "Lâm sàng tuyến dưới gửi: ..." opens an indication
                 elif ended and not self._lists_devices(k):
                     self.override = None

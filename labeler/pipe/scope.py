@@ -38,10 +38,8 @@ class Scope:
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not self.comma and _same_family(last, hit):
             return False
-        if self.comma and _is_numbered(clauses, hit):  # "không thấy gãy xương, xẹp đốt sống D12"
-            if self.reach == "next":
-                reasons.add("ambiguous_scope")
-            return True
+        if self.comma and self.reach == "list" and _is_numbered(clauses, hit):
+            return True  # "không thấy gãy xương, xẹp đốt sống D12"
         own_side = hit.side in ("left", "right") and _has_own_side(clauses, hit, last)
         return own_side or (_has_amount(clauses, k) and not last.shared)
 

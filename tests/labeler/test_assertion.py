@@ -182,8 +182,15 @@ NEGATION += [
     ("Hạch trung thất, tim không to.", "mediastinal_lymph_nodes present; cardiomegaly absent"),
     ("Dày màng phổi phải, góc sườn hoành không tù.", "pleural_thickening present right; costophrenic_blunting absent"),
     ("Gãy xương sườn 7, xương đòn không gãy.", "rib_fracture present; clavicle_fracture absent"),
+    ("Hạch: rốn phổi, trung thất không to.", "hilar_lymph_nodes absent; mediastinal_widening absent; hilar_enlargement absent"),
+    # a list goes on from the structure it began with
+    ("Không thấy gãy xương hay tiêu xương.", "bone_fracture absent; bone_lysis absent"),
+    # a colon after what it looks into opens what was found
+    ("Tái khám viêm phổi: còn mờ đáy phải.", "pneumonia historical; lung_opacity present right"),
+    ("Kiểm tra sau đợt điều trị lao phổi: đã hết đám mờ.", "tuberculosis historical; lung_opacity absent"),
+    ("Dịch màng phổi: đã hết.", "pleural_effusion absent"),
     # a bone with its number is a place of its own
-    ("Không gãy xương, xẹp đốt sống D12.", "bone_fracture absent; vertebral_fracture present"),
+    ("Không thấy gãy xương, xẹp đốt sống D12.", "bone_fracture absent; vertebral_fracture present"),
     ("Không thấy gãy xương mới, can xương sườn 6.", "bone_fracture absent; rib_callus present"),
     ("Không thấy gãy xương sườn 5, 6, 7.", "rib_fracture absent"),
     ("Không thấy gãy xương, xẹp đốt sống.", "bone_fracture absent; vertebral_fracture absent"),

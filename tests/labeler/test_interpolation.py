@@ -117,6 +117,21 @@ def test_a_cause_belongs_to_what_it_causes(labeler: Labeler, text: str, positive
     assert_labels(labeler, text, positive)
 
 
+@pytest.mark.parametrize(
+    ("text", "positive"),
+    [
+        ("Hạch: (+) rốn phổi phải.", "parenchyma abnormal"),
+        ("Hạch: trung thất.", "cardio abnormal"),
+        ("Vôi: 1 nốt vôi đỉnh phổi phải.", "parenchyma abnormal"),
+        ("Vôi: quai động mạch chủ.", "cardio abnormal"),
+        ("Đỉnh trái có dải xơ. Phổi phải RAS.", "parenchyma abnormal"),
+        ("Tim to. KL: Không thấy tổn thương phổi.", "cardio abnormal"),
+    ],
+)
+def test_a_field_and_a_part_called_normal_trouble_nobody(labeler: Labeler, text: str, positive: str) -> None:
+    assert assert_labels(labeler, text, positive).reasons == ()
+
+
 def test_an_empty_text_is_five_zeros(labeler: Labeler) -> None:
     report = labeler.label("")
     assert report.labels == dict.fromkeys(CLASSES, 0)
