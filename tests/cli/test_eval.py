@@ -355,7 +355,7 @@ def test_watching_outlives_a_file_that_is_away_and_other_classes(here: Path) -> 
         file.rename(here / "away")
         watched.wait_for("gold.jsonl: no such file or folder; ")
         (here / "away").rename(file)
-        assert "nothing changed\n" in watched.wait_for("  gold.jsonl: 0 reports labelled again")
+        assert "nothing changed\n" in watched.wait_for("  gold.jsonl: 0 lines read again")
         text = rules.read_text("utf-8")
         rules.write_text(text.replace("  - {id: other, ", "  - {id: bone, name: Bone}\n  - {id: other, "), "utf-8")
         said = watched.wait_for("rules.yaml: ")
