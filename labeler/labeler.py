@@ -59,8 +59,8 @@ class Entry:
     """What a raw line contributes to labels, and the context it leaves to the next."""
 
     __slots__ = (
-        "definite", "uncertain", "present", "absent", "denied", "reasons", "conclusion_normal", "ends_in_past", "tells", "key",
-        "in_template", "bullet", "after", "loud",
+        "definite", "uncertain", "present", "absent", "findings", "denied", "reasons", "conclusion_normal", "ends_in_past",
+        "tells", "key", "in_template", "bullet", "after", "loud",
     )  # fmt: skip
     after: Context
 
@@ -68,7 +68,8 @@ class Entry:
         self.definite = self.uncertain = 0
         self.present: frozenset[Said] = frozenset()
         self.absent: frozenset[Said] = frozenset()
-        self.denied: frozenset[str] = frozenset()  # findings, on whatever side
+        self.findings: frozenset[str] = frozenset()
+        self.denied: frozenset[str] = frozenset()
         self.reasons: frozenset[str] = frozenset()
         self.conclusion_normal = 0  # regions
         self.ends_in_past = self.tells = self.in_template = self.bullet = False
@@ -82,6 +83,8 @@ class Entry:
             self.uncertain |= verdict.uncertain
             self.present |= verdict.present
             self.absent |= verdict.absent
+            self.findings |= verdict.findings
+            self.denied |= verdict.denied
             self.reasons |= verdict.reasons
             self.conclusion_normal |= verdict.conclusion_normal
             self.ends_in_past = verdict.historical
@@ -89,12 +92,10 @@ class Entry:
             self.key = f"{self.key} {words}"
         else:
             (
-                self.definite, self.uncertain, self.present, self.absent, self.reasons, self.conclusion_normal,
-                self.ends_in_past, self.tells, _, _,
+                self.definite, self.uncertain, self.present, self.absent, self.findings, self.denied, self.reasons,
+                self.conclusion_normal, self.ends_in_past, self.tells, _, _,
             ) = verdict  # fmt: skip
             self.key = words
-        if self.absent:
-            self.denied = frozenset([finding for finding, _ in self.absent])
         self.loud = bool(self.present or self.reasons or self.conclusion_normal or self.ends_in_past)
 
 
@@ -219,6 +220,7 @@ class Labeler:
         conclusion_normal = 0
         reasons: frozenset[str] = frozenset()
         present: frozenset[Said] = frozenset()
+        names: frozenset[str] = frozenset()
         for entry in loud:
             definite |= entry.definite
             uncertain |= entry.uncertain
@@ -226,6 +228,7 @@ class Labeler:
                 reasons |= entry.reasons
             if entry.present:
                 present = present | entry.present if present else entry.present
+                names = names | entry.findings if names else entry.findings
             conclusion_normal |= entry.conclusion_normal
         if COLLAPSED_LUNG in reasons:
             reasons -= {COLLAPSED_LUNG}
@@ -237,9 +240,7 @@ class Labeler:
                 reasons |= {"empty"}
             elif _left_open(entries):
                 reasons |= {"unclear_time"}
-        names: frozenset[str] = frozenset()
         if present:
-            names = frozenset([finding for finding, _ in present])
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
                 reasons |= {"conclusion_disagrees"}
             for entry in entries:

@@ -34,6 +34,8 @@ class Verdict(NamedTuple):
     uncertain: int  # regions with an uncertain finding
     present: frozenset[Said]
     absent: frozenset[Said]
+    findings: frozenset[str]  # those present, on whatever side
+    denied: frozenset[str]  # those absent
     reasons: frozenset[str]
     conclusion_normal: int  # regions of which the whole film, or the conclusion, is called normal
     historical: bool  # findings that are not about this film
@@ -85,7 +87,7 @@ MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
 _NONE: frozenset[Said] = frozenset()
-_NO_REASONS: frozenset[str] = frozenset()
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 class Interpolator:
@@ -163,7 +165,8 @@ class Interpolator:
                 reasons.add("unattached_sign")
         return Verdict(
             definite, uncertain, frozenset(present) if present else _NONE, frozenset(absent) if absent else _NONE,
-            frozenset(reasons) if reasons else _NO_REASONS, conclusion_normal, historical,
+            _names(present) if present else _NO_NAMES, _names(absent) if absent else _NO_NAMES,
+            frozenset(reasons) if reasons else _NO_NAMES, conclusion_normal, historical,
             tells or bool(said.not_assessable),
             self.section_after(clauses, said, section), self.heading_topic(clauses),
         )  # fmt: skip
@@ -452,6 +455,10 @@ class Interpolator:
                 if hit.sense.region is not None:
                     return hit.sense.region
         return self.lexicon.structures[topic].region if topic is not None else None
+
+
+def _names(said: set[Said]) -> frozenset[str]:
+    return frozenset([finding for finding, _ in said])
 
 
 def _denies(item: Item) -> bool:
