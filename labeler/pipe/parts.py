@@ -169,7 +169,7 @@ class Parts:
     def _search(self, part: str, unmarked: bool) -> Part:
         items, tokens, doubt, joins = self.matcher.search(part, unmarked)
         ratios = [k for k, item in enumerate(items) if item.unit is not None and item.unit.above is not None]
-        lacks = any(not _has_number(items, tokens, k) for k in ratios)
+        lacks = bool(ratios) and not all(_has_number(items, tokens, k) for k in ratios)
         digits = has_digit(part) and (bool(ratios) or self._minds_digits(items, tokens))
         serial = self._serial((doubt, *[self._part_played(item) for item in items]))
         return Part(items, tokens, doubt, digits, joins, bool(ratios), lacks, serial)
@@ -197,7 +197,8 @@ class Parts:
         known = self._written.get((unit, item.kind)) if written else None
         if known is not None:
             return known
-        key = "" if item.key[0].isalpha() else item.key
+        numbered = item.kind == STRUCTURE and item.key[0].isdigit()  # "1/3 giữa", but a 2 may be a side
+        key = "" if item.key[0].isalpha() or numbered else item.key
         like = self._like(unit) if plain and unit.section is None and kind_of(unit) == item.kind else None
         serial = self._serial(
             (*like, key) if like is not None
