@@ -42,8 +42,9 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         if then and (sentence.now or first in clauses.timed):
             out.reasons.add("unclear_time")  # "Ngày 1: mờ đáy phải. Ngày 7: hai phổi sáng."
         then = then or (bool(clauses.timed) and dated(clauses, first, last))
-        if (older or clauses.course or clauses.puzzling) and not out.excluded[last] and left_open(clauses, first, last):
-            # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi."
+        open_to = older or clauses.course or clauses.puzzling or not clauses.hits
+        if open_to and not out.excluded[last] and left_open(clauses, first, last):
+            # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi.", "Phim nay: còn ít."
             out.reasons.add("unclear_time" if older else OPEN_COURSE)
             out.unchanged = out.unchanged or unchanged(clauses, first, last)
         older = older or bool(sentence.past) or out.section == "comparison"

@@ -268,7 +268,9 @@ class CueReader(Sentence):
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
         """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
-        if scope.assertion == "absent" and not scope.covered and not scope.comma and not hit.numeric:
+        if scope.reach == "brief" and scope.disjunction:
+            self.scope = None  # "không thấy bất thường / normal"
+        elif scope.assertion == "absent" and not scope.covered and not scope.comma and not hit.numeric:
             hit.assertion = "absent"
             hit.cue = scope.item
             self.out.residue += [scope.item, k]

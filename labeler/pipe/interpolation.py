@@ -16,7 +16,7 @@ from labeler.lexicon import Lexicon
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
 from labeler.pipe.chronology import of_a_kind
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, doubts
+from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, contrasts, doubts
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.pipe.sentence import Assertions
@@ -285,7 +285,7 @@ class Interpolator:
     def _runs_on(self, clauses: Clauses, k: int) -> bool:
         """Whether a phrase is joined to a last structure of another region that nothing is said of: "lao phổi - màng phổi"."""
         items = clauses.items
-        joined = k + 2 < len(items) and (items[k + 1].kind == CONJUNCTION or items[k + 1].key in ("-", "/", "+"))
+        joined = k + 2 < len(items) and (items[k + 1].kind == CONJUNCTION or items[k + 1].key in ("-", "/", "+", ","))
         if not joined or items[k + 2].kind != STRUCTURE or clauses.takes_sign(k + 2):
             return False
         region = items[k + 2].unit.structure.region  # type: ignore[union-attr]
@@ -320,7 +320,7 @@ class Interpolator:
         concluding = (section == "conclusion" and not clauses.headings) or (
             said.conclusion_from is not None and k > said.conclusion_from
         )
-        if not concluding:
+        if not concluding or self._of_the_rest(clauses, k):
             return 0
         regions = {other.structure.region for other in clauses.hits[k] if other.structure is not None}
         if len(regions) > 1:
@@ -328,6 +328,12 @@ class Interpolator:
         if hit.structure is None and sense.region in self.bits and sense.region != "other":
             return self._mask((sense.region,))  # "no active lung lesion"
         return self._mask(()) if hit.structure is None and not sense.covers else 0
+
+    def _of_the_rest(self, clauses: Clauses, k: int) -> bool:
+        """Whether only what is not said before is called normal: "máy tạo nhịp, ngoài ra không thấy bất thường"."""
+        first, _ = clauses.sentence_of(k)
+        turn = next((j for j in range(first, k) if contrasts(clauses.items[j])), first)
+        return any(hit.assertion in ASSERTED for hit in clauses.findings(first, turn))
 
     def _directly_of(self, clauses: Clauses, k: int, anchor: int) -> bool:
         """Whether nothing but a side stands between a word that may speak of the whole film and a structure: "phổi P RAS"."""

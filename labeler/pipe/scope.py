@@ -83,11 +83,13 @@ class Scope:
 
 
 def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:
-    """Whether a finding is another one than the last, and said of another structure that its clause names."""
+    """Whether a finding is another one than the last, and said of something else that its clause names."""
     if hit.anchor is None or clauses.segment[hit.anchor] != clauses.segment[hit.item] or hit.anchor == last.anchor:
         return False
     sign, other = clauses.items[hit.item].unit, clauses.items[last.item].unit
-    return hit.structure is not last.structure and sign is not None and other is not None and sign.words[0] != other.words[0]
+    if last.anchor is not None and clauses.items[hit.anchor].unit is clauses.items[last.anchor].unit:
+        return False
+    return sign is not None and other is not None and sign.words[0] != other.words[0]
 
 
 def _same_family(last: Hit, hit: Hit) -> bool:

@@ -7,6 +7,7 @@ from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, 
 from labeler.report import ASSERTED
 
 _ENDS = STOPS | {",", ")", "?"}
+_REPEATS = {"(", "(-)"}  # after an answer: "tổn thương nhu mô: không (0/0)"
 
 
 class Assertions:
@@ -110,7 +111,9 @@ class Sentence:
             cue = self.items[k + 1].cue
             if cue is not None and cue.assertion == "present" and cue.scope == "none":
                 k += 1
-        return k + 1 > self.last or self.items[k + 1].key in _ENDS
+        if k + 1 > self.last or self.items[k + 1].key in _ENDS:
+            return True
+        return self.items[k + 1].key in _REPEATS and self.after_colon(k)
 
     def nothing_after(self, k: int) -> bool:
         """Whether nothing that could be denied follows a cue in the sentence."""

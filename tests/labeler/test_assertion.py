@@ -424,6 +424,10 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Cần loại trừ lao: nốt mờ đỉnh phổi phải.", "unclear_indication"),  # what for, or why?
         ("Tim không to.\nHai phổi không thay đổi so với phim cũ.", "unclear_time"),  # how were they?
         ("Lao phổi - màng phổi.", "unspecified"),  # of the pleura as well
+        ("Lao phổi, màng phổi.", "unspecified"),
+        ("Phổi không có tổn thương tiến triển, vôi hóa rải rác rốn phổi hai bên.", "ambiguous_scope"),
+        ("Không gãy xương sườn, vôi hóa sụn sườn.", "ambiguous_scope"),
+        ("Tim không to.\nPhim cũ: TDMP.\nPhim nay: còn ít.", "unclear_time"),
     ],
 )
 def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: str, reason: str) -> None:
@@ -445,6 +449,10 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Không thấy gì ngoài lồng ngực phễu.", "chest_wall abnormal"),
         ("Xẹp thùy trên phải.\nTràn khí màng phổi phải.", "pleura parenchyma abnormal"),
         ("Hang đỉnh phải đã lấp kín, còn dải xơ.", "parenchyma abnormal"),
+        ("Tổn thương nhu mô: không (0/0). Tràn dịch màng phổi: không (-).", ""),
+        ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
+        ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
+        ("Chất lượng phim: cắt mất góc sườn hoành trái.\nHai phổi sáng.", ""),
     ],
 )
 def test_what_signs_and_short_forms_deny(labeler: Labeler, text: str, positive: str) -> None:
