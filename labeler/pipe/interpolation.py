@@ -437,7 +437,11 @@ class Interpolator:
             return section
         if said.section in SECTIONS_ABOUT_THE_FILM:
             return said.section
-        ends_open = all(item.kind == PUNCT for item in clauses.items[clauses.headings[-1] + 1 :])
+        items, last = clauses.items, clauses.headings[-1]
+        after = items[last + 1 :]
+        ends_open = all(item.kind == PUNCT for item in after) and (
+            any(item.key == ":" for item in after) or all(item.kind == PUNCT for item in items[:last])
+        )  # "nghi tràn dịch màng tim -> siêu âm" opens nothing
         return said.section if ends_open else "description"
 
     def heading_topic(self, clauses: Clauses) -> str | None:
