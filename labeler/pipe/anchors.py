@@ -117,6 +117,8 @@ class Anchorer:
             if sign is not None:
                 _spread(clauses, k, k, sign)
             return
+        if k and denies_next(clauses.items[k - 1]) and self._predicate_of_noun(clauses, k):
+            return
         right, left = right_of(clauses, k), left_of(clauses, k)
         if unit.role is not None and not unit.says_finding and (left is None or not is_predicate(clauses, k)):
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)  # "hang trong nhu mô", not "phổi trong"
@@ -215,12 +217,32 @@ class Anchorer:
             j -= 1
         noun = items[j].unit if j >= 0 and items[j].kind == SIGN else None
         places = [hit.anchor for hit in clauses.hits.get(j, ()) if hit.anchor is not None]
-        if noun is None or predicate is None or not places or not all(j < place < at for place in places):
+        if noun is None or predicate is None or not places or not all(j < place <= at for place in places):
             return
+        if at in places and any(item.kind == PUNCT for item in items[j:k]):
+            return  # "hạch rốn phổi phải, rốn phổi trái không to"
         if clauses.sentence[j] == clauses.sentence[k] and sense_at(clauses, j, at) is not None:
             whole = self.lexicon.find(noun.words + predicate.words)  # "hạch to"
             if whole is not None and whole.says_finding:
                 clauses.together[k] = j
+
+    def _predicate_of_noun(self, clauses: Clauses, k: int) -> bool:
+        """Say a denied predicate of the noun that a field names: "Hạch trung thất, rốn phổi: không to"."""
+        items, predicate = clauses.items, clauses.items[k].unit
+        if k < 3 or items[k - 2].key != ":":
+            return False
+        j = k - 3
+        while j > 0 and (items[j].kind in _BETWEEN_PLACES or items[j].key == ","):
+            j -= 1
+        noun = items[j].unit if items[j].kind == SIGN else None
+        if noun is None or predicate is None or j not in clauses.hits:
+            return False
+        whole = self.lexicon.find(noun.words[:1] + predicate.words)  # "hạch to"
+        if whole is None or not whole.says_finding:
+            return False
+        clauses.add(k, None, None, clauses.hits[j][0].sense)
+        clauses.together[k] = j
+        return True
 
     def _sign_in(self, unit: Unit) -> Unit | None:
         """The sign that a phrase begins with before its structure: "dày" in "dày màng phổi", if it means the same."""

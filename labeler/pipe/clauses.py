@@ -27,7 +27,6 @@ from labeler.typing_slips import SLIP
 _COMMAS = frozenset({",", ":", "-", "+", "*", "•"})
 # cues with which a sentence turns from the past to now: "nay", "chụp lại"
 _TURNS = frozenset({("present", "sentence"), ("present", "clause")})
-REMAINS = ("present", "clause")  # "còn", "vẫn còn"
 STOPS = frozenset({".", ";", "!", "|"}) | ARROWS
 
 
@@ -79,7 +78,7 @@ class Clauses:
         self.hits: dict[int, list[Hit]] = {}
         self.absorbed: set[int] = set()
         self.puzzling = False  # holds words that may turn out to be residue
-        self.course = False  # tells how something of an older film went on, or that it is still there
+        self.course = False  # tells how something of an older film went on
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
@@ -120,8 +119,6 @@ class Clauses:
                     kind = NEUTRAL
                 elif cue is not None and cue.assertion == "absent":
                     denied = sentence
-                elif cue is not None and (cue.assertion, cue.scope) == REMAINS:
-                    self.course = True
                 elif cue is not None and cue.assertion == "contrast":
                     if cue.scope == "list" and denied != sentence:
                         items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"

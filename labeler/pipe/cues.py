@@ -229,6 +229,8 @@ class CueReader(Sentence):
             unit = self.items[k].unit
             if hit.sense.finding is None:
                 self._within_limits(k)
+                if unit is not None and unit.denies and self.after_colon(k):
+                    self._answers_field(k)
                 if unit is not None and unit.denies:  # "không có bệnh" may go on: "... lao phổi"
                     self.scope = Scope(k, "absent", "brief")
             return
@@ -254,6 +256,15 @@ class CueReader(Sentence):
         """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""
         colon = next((j for j in range(k - 1, cue, -1) if self.items[j].key == ":"), cue)
         return bool(self.clauses.findings(cue, colon))
+
+    def _answers_field(self, k: int) -> None:
+        """A denial of everything after a colon: "Tổn thương phổi: không có gì", but "Mờ đáy phải: không đáng ngại"."""
+        colon = next(j for j in range(k - 1, -1, -1) if self.items[j].key == ":")
+        for hit in self.clauses.findings(self.first, colon, self.clauses.segment[colon]):
+            if hit.assertion == "present" and hit.sense.generic:
+                hit.assertion, hit.cue = "absent", k
+            elif hit.assertion == "present":
+                self.out.reasons.add("negated_normal")
 
     def _within_limits(self, k: int) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
+from labeler.meanings import Structure
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
 from labeler.pipe.chronology import of_a_kind
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
@@ -98,6 +99,7 @@ class Interpolator:
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
         observations = {name: info.chexpert for name, info in lexicon.findings.items()}
         self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
+        self.fractures = {name for name, observation in observations.items() if observation == "Fracture"}
         self.pneumothoraces = {name for name, observation in observations.items() if observation == "Pneumothorax"}
         opaque = {name: info.vindr for name, info in lexicon.findings.items() if "Lung Opacity" in info.vindr}
         self.opacities = {name for name in opaque if observations[name] == "Lung Opacity"}
@@ -110,6 +112,7 @@ class Interpolator:
         if doubt:
             reasons.add("ambiguous_repair")
         definite = uncertain = 0
+        unbroken: Hit | None = None  # the last fracture that was denied
         present: set[Said] = set()
         absent: set[Said] = set()
         historical = said.unchanged
@@ -148,6 +151,10 @@ class Interpolator:
             elif assertion == "absent":
                 if not of_a_kind(clauses, hit, len(items) - 1):
                     absent.add((sense.finding, hit.side))
+                if sense.finding in self.fractures:
+                    unbroken = hit
+                elif unbroken is not None and self._leaves_injury(clauses, unbroken, hit):
+                    reasons.add("ambiguous_scope")
                 conclusion_normal |= self._called_normal(clauses, said, k, hit, section)
             elif assertion == "not_assessable":
                 reasons.add("not_assessable")
@@ -281,6 +288,22 @@ class Interpolator:
             if items[j].kind == SIGN:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
         return False
+
+    def _leaves_injury(self, clauses: Clauses, fracture: Hit, hit: Hit) -> bool:
+        """Whether another bone follows right after a denied fracture: "không thấy gãy xương, vôi hóa sụn sườn"."""
+        between = clauses.items[fracture.item + 1 : hit.item]
+        if fracture.cue != hit.cue or fracture.sense.region != hit.sense.region:
+            return False
+        if not any(item.key == "," for item in between) or any(item.kind in (SIGN, CONJUNCTION) for item in between):
+            return False
+        bone, other = self._bone(clauses, fracture), self._bone(clauses, hit)
+        return bone is not None and other is not None and bone is not other and bone.lineage[-1] == other.lineage[-1]
+
+    def _bone(self, clauses: Clauses, hit: Hit) -> Structure | None:
+        """The structure of a finding, be it inside its phrase."""
+        words = clauses.items[hit.item].unit.words  # type: ignore[union-attr]
+        inner = (self.lexicon.find(words[cut:]) for cut in range(1, len(words)))
+        return hit.structure or next((unit.structure for unit in inner if unit is not None and unit.structure), None)
 
     def _runs_on(self, clauses: Clauses, k: int) -> bool:
         """Whether a phrase is joined to a last structure of another region that nothing is said of: "lao phổi - màng phổi"."""

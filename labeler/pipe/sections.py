@@ -30,6 +30,8 @@ _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-�
 _MAY_CUT = re.compile(r"[-+•*;]|\. ")
 _BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒✔])[ ]*")  # on a form, ticked or empty
 _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
+_FIELD = re.compile(r"[^:\[☐□☑☒✔]+:(?=[^:]*[\[☐□☑☒✔])")  # "Tim: [x] bình thường [ ] to"
+_OPTION = re.compile(r" *[^ :].*(?<![:( ]) *")
 _PLAIN = re.compile(rf"- [{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})]\.?")
 _MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
 _FIRST = re.compile(r"[^\W_]+")
@@ -115,12 +117,15 @@ class Splitter:
         return lines
 
     def _items(self, raw: str, at: int, out: list[Line]) -> None:
-        if _MAY_BE_FORM.search(raw) is not None and _BOX_FIRST.match(raw):
-            boxes = list(_BOX.finditer(raw))
-            for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True):
-                if box["empty"] is None:  # what an empty box offers was not chosen
-                    _add(raw, box.end(), end, at, True, out)
-            return
+        if _MAY_BE_FORM.search(raw) is not None:
+            if _BOX_FIRST.match(raw):
+                boxes = list(_BOX.finditer(raw))
+                for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True):
+                    if box["empty"] is None:  # what an empty box offers was not chosen
+                        _add(raw, box.end(), end, at, True, out)
+                return
+            field = _FIELD.match(raw)
+            raw = _chosen(raw, field.end()) if field is not None else raw
         m = _BULLET.match(raw)
         bullet = m is not None
         start = m.end() if m is not None else 0
@@ -172,6 +177,25 @@ def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
     if before[-1] in ".;:!?" or after.isupper():
         return True
     return len(before.split()) > 2 and not raw[start].isupper()
+
+
+def _chosen(raw: str, start: int) -> str:
+    """The options of a field that were ticked, the rest blank; as it stands where its boxes are no options."""
+    boxes = list(_BOX.finditer(raw, start))
+    if len(boxes) < 2:
+        return raw
+    if raw[start : boxes[0].start()].strip():  # "Tim: bình thường [ ] to [x]"
+        options = [(start if k == 0 else boxes[k - 1].end(), box.start()) for k, box in enumerate(boxes)]
+    else:  # "Tim: [ ] bình thường [x] to"
+        options = [(box.end(), end) for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True)]
+    if not all(_OPTION.fullmatch(raw, *option) for option in options):
+        return raw
+    out = list(raw)
+    for box, (first, end) in zip(boxes, options, strict=True):
+        out[box.start() : box.end()] = " " * (box.end() - box.start())
+        if box["empty"] is not None:
+            out[first:end] = " " * (end - first)
+    return "".join(out)
 
 
 def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line]) -> None:

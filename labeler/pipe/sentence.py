@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, describes
 from labeler.report import ASSERTED
 
 _ENDS = STOPS | {",", ")", "?"}
@@ -77,9 +77,9 @@ class Sentence:
         )
 
     def after_colon(self, k: int) -> bool:
-        """Whether a cue answers what stands before a colon: "tràn dịch: không"."""
+        """Whether a cue answers what stands before a colon: "tràn dịch: không", "tràn dịch: hiện hai bên không"."""
         j = k - 1
-        while j >= self.first and self.items[j].kind == NEUTRAL:
+        while j >= self.first and _says_little(self.items[j]):
             j -= 1
         return j >= self.first and self.items[j].key == ":"
 
@@ -113,7 +113,16 @@ class Sentence:
                 k += 1
         if k + 1 > self.last or self.items[k + 1].key in _ENDS:
             return True
-        return self.items[k + 1].key in _REPEATS and self.after_colon(k)
+        return self.after_colon(k) and (self.items[k + 1].key in _REPEATS or self._idles(k + 1))
+
+    def _idles(self, k: int) -> bool:
+        """Whether nothing is said from item k on up to the next stop, be it in brackets: "tràn khí: ko nhé"."""
+        for item in self.items[k : self.last + 1]:
+            if item.key in _ENDS and item.key != ")":
+                return True
+            if item.kind not in (PUNCT, NEUTRAL) or describes(item):
+                return False
+        return True
 
     def nothing_after(self, k: int) -> bool:
         """Whether nothing that could be denied follows a cue in the sentence."""
@@ -132,7 +141,12 @@ class Sentence:
     def of_a_side(self, k: int) -> bool:
         """Whether a side alone is denied: "tràn dịch phải, trái không"."""
         segment = self.clauses.segment
-        kinds = {self.items[j].kind for j in range(self.first, self.last + 1) if segment[j] == segment[k] and j != k}
+        own = [j for j in range(self.first, self.last + 1) if segment[j] == segment[k]]
+        kinds = {self.items[j].kind for j in own if j != k}
+        if self.items[own[0] - 1].key == ":" and own[0] > self.first:  # "tràn dịch: phải không, trái không"
+            rest = self.items[own[-1] + 1 : self.last + 1]
+            if any(item.cue is not None and item.cue.assertion == "absent" for item in rest) or not rest:
+                return False
         return SIDE in kinds and kinds <= {SIDE, PUNCT, NEUTRAL}
 
     def dangles(self, k: int) -> bool:
@@ -190,3 +204,10 @@ class Sentence:
         """Whether a sign is set aside only by a word that may be another one: "tung thất rộng" for "trung thất"."""
         repaired = (i for i in self.items[self.first : k] if i.kind == CUE and i.cost > 0 and i.last - i.first == 1)
         return any(i.cue is not None and i.cue.assertion in ("historical", "excluded") for i in repaired)
+
+
+def _says_little(item: Item) -> bool:
+    """Whether an item between a colon and its answer changes nothing: both sides, or a word of now."""
+    if item.kind == NEUTRAL or (item.unit is not None and item.unit.role == "both"):
+        return True
+    return item.cue is not None and (item.cue.assertion, item.cue.scope) == ("present", "sentence")

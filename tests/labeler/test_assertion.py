@@ -285,7 +285,19 @@ FORMS = [
     ("Tràn dịch (-), tràn khí (-)", "pleural_effusion absent; pneumothorax absent"),
     ("Nghi lao: không | Bất thường khác: không", "tuberculosis absent"),
     ("Theo dõi lao phổi: không.", "tuberculosis absent"),
-    ("Phổi (P): BT ☑ BẤT THƯỜNG ☐", "parenchymal_lesion absent"),
+    ("Phổi (P): BT ☑ BẤT THƯỜNG ☐", "-"),
+    ("2. Phổi: [ ] Bình thường  [x] Đám mờ đáy phải  [ ] Nốt  [ ] Khác", "lung_opacity present right"),
+    ("Tim: [ ] To  [x] Khác: quai ĐMC vồng", "aortic_unfolding present"),
+    ("Tim: bình thường [ ] to [x] (CTR 0,55)", "cardiomegaly present"),
+    ("Tim to: có ☐ không ☑ (phim nằm)", "cardiomegaly absent"),
+    ("TDMP, TKMP: không (phim nằm)", "pleural_effusion absent; pneumothorax absent"),
+    ("Tràn khí: ko nhé. Tim to: không (chụp nằm).", "pneumothorax absent; cardiomegaly absent"),
+    ("Nốt mờ đáy phải: không đồng nhất.", "nodule present right"),
+    ("Tràn dịch: hai bên không có", "pleural_effusion absent"),
+    ("Lao (0), bụi phổi (0)", "tuberculosis absent; pneumoconiosis absent"),
+    ("Hạch trung thất: không lớn", "mediastinal_lymph_nodes absent; mediastinal_lymph_nodes absent"),
+    ("Tổn thương phổi: không có gì", "parenchymal_lesion absent"),
+    ("Tràn dịch: [ ]  Tràn khí: [x]", "pleural_effusion absent; pneumothorax present"),
     ("☑ Bình thường ☐ Tràn dịch màng phổi", "-"),
     ("Nghi lao: có ☑ không ☐", "tuberculosis present"),
     ("Tim to -> đề nghị siêu âm loại trừ tràn dịch màng tim", "cardiomegaly present; pericardial_effusion historical"),
@@ -423,8 +435,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
         ("Cần loại trừ lao: nốt mờ đỉnh phổi phải.", "unclear_indication"),  # what for, or why?
         ("Tim không to.\nHai phổi không thay đổi so với phim cũ.", "unclear_time"),  # how were they?
-        ("Lao phổi - màng phổi.", "unspecified"),  # of the pleura as well
-        ("Lao phổi, màng phổi.", "unspecified"),
+        ("Áp xe phổi - màng phổi.", "unspecified"),  # of the pleura as well
+        ("Áp xe phổi, màng phổi.", "unspecified"),
         ("Phổi không có tổn thương tiến triển, vôi hóa rải rác rốn phổi hai bên.", "ambiguous_scope"),
         ("Không gãy xương sườn, vôi hóa sụn sườn.", "ambiguous_scope"),
         ("Tim không to.\nPhim cũ: TDMP.\nPhim nay: còn ít.", "unclear_time"),
