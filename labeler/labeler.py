@@ -20,7 +20,7 @@ from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import Anchorer
 from labeler.pipe.assertion import OPEN_COURSE, SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.interpolation import COLLAPSED_LUNG, Interpolator, Said, Verdict
+from labeler.pipe.interpolation import COLLAPSED_LUNG, FLAG, Interpolator, Said, Verdict
 from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
 from labeler.pipe.sections import Line, Splitter, unbroken
 from labeler.pipe.tokenizer import Tokenizer
@@ -234,6 +234,10 @@ class Labeler:
             reasons -= {COLLAPSED_LUNG}
             if self.interpolator.fills_with_air(present):
                 reasons |= {"ambiguous_scope"}
+        if FLAG in reasons:
+            reasons -= {FLAG}
+            if len(names) == 1:
+                reasons |= {"unspecified"}
         if OPEN_COURSE in reasons:
             reasons -= {OPEN_COURSE}
             if not any(map(_TELLS, entries)):

@@ -6,7 +6,7 @@ it, and what is told of an older film or another day leaves open what is there n
 
 from __future__ import annotations
 
-from labeler.pipe.chronology import dated, left_open, remains_elsewhere, unchanged
+from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
 from labeler.pipe.items import ARROWS, CUE, FILLERS, HEADING, PUNCT, doubts
@@ -24,6 +24,7 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
     out.excluded = [False] * n
     first = 0
     then = older = False  # whether a sentence told of findings at some time, or of an older film
+    opened: str | None = None  # what to say of a sentence that leaves open what is there now
     while first < n:
         last = first
         while last + 1 < n and clauses.sentence[last + 1] == clauses.sentence[first]:
@@ -45,10 +46,12 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         open_to = older or clauses.course or clauses.puzzling or not clauses.hits
         if open_to and not out.excluded[last] and left_open(clauses, first, last):
             # "Phim trước: nốt mờ phổi phải. Phim này không thay đổi.", "Phim nay: còn ít."
-            out.reasons.add("unclear_time" if older else OPEN_COURSE)
+            opened = "unclear_time" if older else OPEN_COURSE
             out.unchanged = out.unchanged or unchanged(clauses, first, last)
         older = older or bool(sentence.past) or out.section == "comparison"
         first = last + 1
+    if opened is not None and not (opened == "unclear_time" and is_settled(clauses)):
+        out.reasons.add(opened)
     if (
         n
         and clauses.sentence[-1]
@@ -79,7 +82,7 @@ def _opens_with_question(clauses: Clauses) -> bool:
                 asked.add(hit.sense.region)
             elif there or clauses.sentence[k] == 0:
                 return False
-            else:
+            elif hit.assertion not in ("historical", "excluded"):
                 called_normal.add(hit.structure.region if hit.structure is not None else hit.sense.region)
     return not asked.isdisjoint(called_normal)
 

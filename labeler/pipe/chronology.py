@@ -68,6 +68,22 @@ def left_open(clauses: Clauses, first: int, last: int) -> bool:
     return told
 
 
+def is_settled(clauses: Clauses) -> bool:
+    """Whether a line tells by itself what is there now: in every region of its findings of the past, or of the whole film."""
+    now: set[str] = set()
+    past: set[str] = set()
+    for hit in _hits(clauses, 0, len(clauses.items)):
+        region = hit.sense.region or "other"
+        if hit.sense.finding is None:
+            if hit.sense.whole_film and hit.assertion == "present" and hit.anchor is None:
+                return True
+        elif hit.assertion == "present" and not hit.sense.generic:
+            now.add(region)
+        elif hit.assertion in ("historical", "excluded"):
+            past.add(region)
+    return bool(now) and past <= now
+
+
 def of_a_kind(clauses: Clauses, hit: Hit, last: int) -> bool:
     """Whether only further findings, or some of a kind, are denied: "không thấy tổn thương mới", "không có nốt nào khác"."""
     following = hit.item + 1

@@ -10,7 +10,7 @@ from __future__ import annotations
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, PUNCT, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
 from labeler.pipe.sentence import Sentence
 
@@ -273,9 +273,16 @@ class CueReader(Sentence):
         if not hits and self.clauses.segment[k - 1] != self.clauses.segment[k] and unit is not None and not unit.denies:
             hits = self.clauses.findings(self.first, k, self.clauses.segment[k] - 1)
         for hit in hits:
-            bracketed = any(item.key == "(" for item in self.items[hit.item : k])  # "0,56 (bình thường < 0,5)"
+            bracketed = self._is_reference(hit.item, k)
             if hit.numeric and hit.assertion == "present" and not bracketed and len(unit.words) > 1:  # type: ignore[union-attr]
                 hit.assertion, hit.cue = "absent", k
+
+    def _is_reference(self, first: int, k: int) -> bool:
+        """Whether "bình thường" at k names the limits of the normal: "0,56 (bình thường < 0,5)"."""
+        if not any(item.key == "(" for item in self.items[first:k]):
+            return False
+        end = next((j for j in range(k, self.last + 1) if self.items[j].key == ")"), self.last + 1)
+        return any(item.kind == NUMBER for item in self.items[k + 1 : end])
 
     def _normal(self, k: int, hit: Hit, scope: Scope) -> None:
         """A normal descriptor inside a scope: denied ("không sáng") it says something nobody wrote a rule for."""
@@ -310,9 +317,13 @@ class CueReader(Sentence):
         parallel = last.anchor is not None and scope.item < last.anchor < last.item
         if scope.disjunction or (scope.conjunction and parallel):
             return
-        if parallel and scope.comma and scope.reach == "list":
+        if parallel and scope.comma and scope.reach == "list" and self._says_finding_of(k):
             self.out.reasons.add("ambiguous_scope")
         self._close()
+
+    def _says_finding_of(self, k: int) -> bool:
+        """Whether a finding is said of the structure at k: what calls it normal needs no negation."""
+        return any(hit.anchor == k and hit.sense.finding for hits in self.clauses.hits.values() for hit in hits)
 
     def _punctuation(self, k: int, key: str) -> None:
         scope = self.scope

@@ -17,7 +17,21 @@ from labeler.meanings import Structure
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
 from labeler.pipe.chronology import of_a_kind
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, contrasts, doubts
+from labeler.pipe.items import (
+    AMOUNT,
+    CONJUNCTION,
+    CUE,
+    HEADING,
+    NEUTRAL,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    Item,
+    contrasts,
+    doubts,
+)
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.pipe.sentence import Assertions
@@ -83,7 +97,10 @@ class Detail(NamedTuple):
 
 
 BOUNDARY = 2  # segments from an opacity to the line that bounds it
+FLAG = "flag"  # a line says no more than that something is wrong: another line may say what
 COLLAPSED_LUNG = "collapsed_lung"  # beside a pneumothorax in another line it may only be how large that is
+BETWEEN = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT})  # what may stand between a finding and its cause
+AROUND = ("chest_wall", "pleura")
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
@@ -103,6 +120,7 @@ class Interpolator:
         self.pneumothoraces = {name for name, observation in observations.items() if observation == "Pneumothorax"}
         opaque = {name: info.vindr for name, info in lexicon.findings.items() if "Lung Opacity" in info.vindr}
         self.opacities = {name for name in opaque if observations[name] == "Lung Opacity"}
+        self.lucencies = {name for name, info in lexicon.findings.items() if "Emphysema" in info.vindr}
         self.shadows = {name for name in opaque if observations[name] == "Pleural Effusion"}
 
     def verdict(self, clauses: Clauses, said: Assertions, doubt: bool, section: str) -> Verdict:
@@ -147,7 +165,7 @@ class Interpolator:
                     and sense.region == "other"
                     and not self._refers_back(clauses, k)
                 ):
-                    reasons.add("unspecified")
+                    reasons.add(FLAG if all(map(_flags, items)) else "unspecified")
             elif assertion == "absent":
                 if not of_a_kind(clauses, hit, len(items) - 1):
                     absent.add((sense.finding, hit.side))
@@ -234,6 +252,8 @@ class Interpolator:
                     self._as_extent(clauses, hit)
                 elif hit.sense.finding in self.opacities and hit.assertion in ASSERTED:
                     self._as_shadow(clauses, hit)
+                elif hit.sense.finding in self.lucencies and hit.side in ("left", "right"):
+                    self._as_overlaid(clauses, hit)
                 yield k, hit
 
     def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
@@ -268,6 +288,16 @@ class Interpolator:
             if near and bounds and not {"left", "right"} <= {other.side, hit.side}:
                 hit.sense = other.sense
                 return
+
+    def _as_overlaid(self, clauses: Clauses, hit: Hit) -> None:
+        """A lung more lucent on one side for what lies around it is not ill itself: "tăng sáng phổi trái do mất bóng vú"."""
+        items, k = clauses.items, hit.item + 1
+        while k < len(items) and clauses.segment[k] == clauses.segment[hit.item] and items[k].kind in BETWEEN:
+            k += 1
+        causes = clauses.hits.get(k, ()) if items[k - 1].kind == NEUTRAL else ()
+        for other in causes:
+            if other.sense.region in AROUND and other.assertion == hit.assertion:
+                hit.sense = other.sense
 
     def _place_beside(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment of an item names a place."""
@@ -492,6 +522,11 @@ class Interpolator:
 
 def _names(said: set[Said]) -> frozenset[str]:
     return frozenset([finding for finding, _ in said])
+
+
+def _flags(item: Item) -> bool:
+    """Whether an item may stand in a line that only says that something is wrong: "kết quả: bất thường"."""
+    return item.kind in (SIGN, HEADING, NEUTRAL, PUNCT)
 
 
 def _denies(item: Item) -> bool:

@@ -26,7 +26,7 @@ class Places:
         for hits in clauses.hits.values():
             for hit in hits:
                 if hit.sense.finding:
-                    hit.side = self._side(clauses, named, *extent(clauses, hit))
+                    hit.side = self._side(clauses, named, *extent(clauses, hit)) or _of_field(clauses, named, hit)
 
     def _side(self, clauses: Clauses, named: dict[int, str], first: int, last: int) -> str | None:
         """The side named inside a finding, else after it, else before; `named` are the sides of the line."""
@@ -74,6 +74,26 @@ def _back(clauses: Clauses, named: Container[int], first: int) -> int | None:
         if j in named:
             return j
     return None
+
+
+def _of_field(clauses: Clauses, named: dict[int, str], hit: Hit) -> str | None:
+    """The side of a field that its sentence fills in, for what is said of no other region: "phổi phải: không mờ"."""
+    first, _ = clauses.sentence_of(hit.item) if named else (0, 0)
+    colon = next((j for j in range(first, hit.item) if clauses.items[j].key == ":"), first)
+    field = clauses.items[first:colon]
+    if not field or any(item.kind in (SIGN, CUE) for item in field):
+        return None
+    if hit.anchor is not None and hit.anchor > colon:
+        regions = {_region(item) for item in field if item.kind == STRUCTURE}
+        if regions and _region(clauses.items[hit.anchor]) not in regions:
+            return None
+    sides = {named[j] for j in range(first, colon) if j in named}
+    return sides.pop() if len(sides) == 1 else None
+
+
+def _region(item: Item) -> str | None:
+    structure = item.unit.structure if item.unit is not None else None
+    return structure.region if structure is not None else None
 
 
 def _is_side(items: list[Item], j: int) -> bool:

@@ -8,7 +8,7 @@ that adjective alone.
 from __future__ import annotations
 
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
-from labeler.pipe.clauses import Clauses, Hit
+from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
 from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
 
 
@@ -33,7 +33,7 @@ class Scope:
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
             other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
             named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
-            if hit.side in ("left", "right") and (named if self.comma else other_region):
+            if hit.side in ("left", "right") and (other_region or (self.comma and named)):
                 reasons.add("ambiguous_scope")
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not self.comma and _same_family(last, hit):
@@ -51,7 +51,8 @@ class Scope:
             return True  # "không giãn rộng"
         unit = clauses.items[first.item].unit
         assert unit is not None
-        noun = unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
+        heads = first.sense is UNATTACHED or first.sense.generic  # "không biến chứng tràn khí, tràn máu"
+        noun = heads or unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
             if self.comma and not self.conjunction and (
                 hit.sense.region != last.sense.region or _is_elsewhere(clauses, hit, last)

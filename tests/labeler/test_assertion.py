@@ -403,6 +403,12 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Góc sườn hoành trái còn tù nhẹ, giảm nhiều so với lần khám trước.",
         "Vôi hóa quai động mạch chủ.\nKết luận: Không thấy bệnh lý cấp tính.",  # leaves old ones
         "Hai phổi sáng.\nKhuyến nghị:\nChụp lại nếu nghi ngờ tràn dịch màng phổi.",
+        "Đặt catheter, không biến chứng tràn khí, tràn máu màng phổi.",
+        "Không thấy mảng màng phổi hay vôi hóa, tim và mạch máu lớn bình thường.",
+        "Mờ phế trường T.\nPhế trường P: không mờ.",  # the side of a field
+        "Nghi lao đỉnh phổi phải. Chuyển khám chuyên khoa lao.",
+        "Kết quả: bất thường.\nNốt mờ đỉnh phổi phải.",
+        "Tràn khí màng phổi phải.\nKhông có dấu hiệu tràn khí áp lực.",
         "Tim bị đẫy wa trái.",  # hỏi and ngã, and an onset of short messages
     ],
 )
@@ -430,6 +436,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("TDMP -", "unattached_sign"),  # a minus, or the dash of what is broken off?
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
+        ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
+        ("Kết quả: bất thường.", "unspecified"),
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
@@ -465,6 +473,13 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
         ("Chất lượng phim: cắt mất góc sườn hoành trái.\nHai phổi sáng.", ""),
+        ("U lympho đã lui bệnh, trung thất không rộng.", ""),
+        ("Chỉ số tim ngực 0,54 (trẻ 4 tháng, trong giới hạn tuổi).", ""),
+        ("Chỉ số tim ngực 0,56 (bình thường < 0,5).", "cardio abnormal"),
+        ("Tim bóng mờ vừa phải.", ""),
+        ("Tim bóng mờ to.", "cardio abnormal"),
+        ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
+        ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
     ],
 )
 def test_what_signs_and_short_forms_deny(labeler: Labeler, text: str, positive: str) -> None:

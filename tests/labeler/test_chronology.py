@@ -88,6 +88,7 @@ def test_where_nothing_tells_a_person_decides(labeler: Labeler, sentence: str) -
         "Trước đây khỏe mạnh, tràn dịch màng phổi phải nhiều.",
         "Phim trước: nốt mờ thùy trên phải. Phim này không thay đổi.",
         "Phim trước: nốt mờ thùy trên phải. Hiện không thấy nốt mới.",
+        "Phim trước: nốt mờ thùy trên phải. Tim to. Phim này không thay đổi.",
         "Phim cũ: nốt xơ đỉnh trái\nPhim nay: không thay đổi\nTim: không to",
         "Hai phổi không thay đổi so với phim cũ.\nTim không to.",
         "Nhu mô phổi: như phim cũ.\nTim không to.",
@@ -106,6 +107,8 @@ def test_a_history_that_may_end_at_a_comma_goes_to_a_person(labeler: Labeler, se
         ("Nốt mờ đỉnh phải.\nNhu mô phổi không thay đổi so với phim cũ.", "parenchyma abnormal"),
         ("Nốt mờ đỉnh phải cũ, hiện không thấy nốt mới.", "parenchyma abnormal"),
         ("Nhu mô: nốt mờ đỉnh phải.\nKhông có nốt mới.", "parenchyma abnormal"),
+        ("Tiền sử lao phổi. Xơ đỉnh phải. Không có tổn thương mới so với phim 2022.", "parenchyma abnormal"),
+        ("Phim trước: đám mờ đáy phải đã hết. Tim không thay đổi. Phim trong giới hạn bình thường.", ""),
     ],
 )
 def test_the_course_of_what_is_known_is_clear(labeler: Labeler, text: str, positive: str) -> None:

@@ -25,6 +25,7 @@ def items(labeler: Labeler, text: str) -> list[str]:
         ("• Tim to.\n• Phổi sáng.", ["Tim to.", "Phổi sáng."]),
         ("* Tim to.\n* Phổi sáng.", ["Tim to.", "Phổi sáng."]),
         ("1. Tim to.\n2. Phổi sáng.", ["Tim to.", "Phổi sáng."]),
+        ("3A. Màng phổi: không\n4A. Khác: không", ["Màng phổi: không", "Khác: không"]),
         ("1) Tim to.\n2) Phổi sáng.", ["Tim to.", "Phổi sáng."]),
         ("Tim to.\nPhổi sáng.", ["Tim to.", "Phổi sáng."]),
         ("- Tim to. - Phổi sáng.", ["Tim to.", "Phổi sáng."]),
