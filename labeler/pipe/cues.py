@@ -10,7 +10,7 @@ from __future__ import annotations
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, HEADING, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
 from labeler.pipe.sentence import Sentence
 
@@ -120,6 +120,8 @@ class CueReader(Sentence):
             self.out.excluded[k] = True
             return
         if cue.scope == "before" or (cue.scope == "around" and self.looks_back_alone(k)):
+            if kind == "not_assessable" and self.said_before(k, False):
+                self.out.reasons.add("ambiguous_scope")
             self._backward(k, kind)
             return
         if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
@@ -142,13 +144,14 @@ class CueReader(Sentence):
         ):
             self.scope.reach = cue.scope if self.scope.reach == "next" else self.scope.reach
             return
+        again = kind == "absent" and self.scope is not None and self.scope.assertion == kind and self.scope.comma
         self._close()
         if kind == "not_assessable" and self.ends_after(k) and self.said_before(k, False):
             self.out.reasons.add("ambiguous_scope")  # "tràn dịch màng phổi không đánh giá được"
         if kind == "absent" and self.ends_after(k) and self.looks_back(k):
             self._backward(k, kind)  # "dịch không, khí không"
             return
-        self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope)
+        self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope, again)
 
     def _earlier(self, k: int, scope: str) -> None:
         """Words of an older film: of what was just said, else of what follows, up to words of now."""
@@ -217,7 +220,7 @@ class CueReader(Sentence):
     def _hit(self, k: int, hit: Hit) -> None:
         if not self.about_film or self.override is not None:
             kind = self.override[1] if self.override is not None else "excluded"
-            if self.override is None and self.out.section in ("identity", "technique") and hit.sense.finding:
+            if self.override is None and hit.sense.finding and self._misplaced():
                 self.out.reasons.add("misplaced_finding")
             hit.assertion = kind
             hit.cue = self.override[0] if self.override is not None else None
@@ -249,8 +252,17 @@ class CueReader(Sentence):
                 self.out.reasons.add("unclear_indication")
         else:
             hit.assertion, hit.cue = scope.assertion, scope.item
+            about = k if hit.anchor is None else min(k, hit.anchor)
+            if scope.assertion == "not_assessable" and names_structure(self.clauses, scope.item, about):
+                self.out.reasons.add("ambiguous_scope")  # "khó đánh giá đáy phổi trái do bóng tim to"
         scope.covered.append(hit)
         scope.comma = scope.conjunction = scope.disjunction = False
+
+    def _misplaced(self) -> bool:
+        """Whether a finding has no business where it stands: under technique, or in a plain sentence after advice."""
+        if self.out.section == "advice":
+            return self.scope is None and self.items[self.first].kind != HEADING  # "Đề nghị: chụp lại. Tim to."
+        return self.out.section in ("identity", "technique")
 
     def _answered(self, cue: int, k: int) -> bool:
         """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""

@@ -15,10 +15,11 @@ from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, ST
 class Scope:
     """A forward cue that is open while the sentence is read, and the findings that it has reached."""
 
-    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction", "disjunction")
+    __slots__ = ("item", "assertion", "reach", "covered", "comma", "conjunction", "disjunction", "again")
 
-    def __init__(self, item: int, assertion: str, reach: str) -> None:
+    def __init__(self, item: int, assertion: str, reach: str, again: bool = False) -> None:
         self.item, self.assertion, self.reach = item, assertion, reach
+        self.again = again  # something was denied by a cue of its own just before
         self.covered: list[Hit] = []
         self.comma = self.conjunction = self.disjunction = False
 
@@ -30,6 +31,8 @@ class Scope:
         of_a_kind = self.assertion == "absent" and describes(clauses.items[last.item + 1])
         if self.comma and of_a_kind and not _gone_after(clauses, k):
             reasons.add("ambiguous_scope")  # "không có nốt mới, nốt mờ đỉnh phải không đổi"
+        if self.comma and self.again and len(self.covered) == 1 and not _gone_after(clauses, k):
+            reasons.add("ambiguous_scope")  # "không tràn dịch, không tràn khí, dày màng phổi"
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
             other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
             named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"

@@ -445,6 +445,9 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Tim không to.\nHai phổi không thay đổi so với phim cũ.", "unclear_time"),  # how were they?
         ("Áp xe phổi - màng phổi.", "unspecified"),  # of the pleura as well
         ("Áp xe phổi, màng phổi.", "unspecified"),
+        ("Không tràn dịch, không tràn khí, dày màng phổi đỉnh hai bên.", "ambiguous_scope"),  # the others by "không"
+        ("Khó đánh giá đáy phổi trái do bóng tim to.", "ambiguous_scope"),
+        ("Đề nghị: chụp CT ngực. Nốt mờ đỉnh phổi phải.", "misplaced_finding"),
         ("Phổi không có tổn thương tiến triển, vôi hóa rải rác rốn phổi hai bên.", "ambiguous_scope"),
         ("Không gãy xương sườn, vôi hóa sụn sườn.", "ambiguous_scope"),
         ("Tim không to.\nPhim cũ: TDMP.\nPhim nay: còn ít.", "unclear_time"),
@@ -469,6 +472,7 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Không thấy gì ngoài lồng ngực phễu.", "chest_wall abnormal"),
         ("Xẹp thùy trên phải.\nTràn khí màng phổi phải.", "pleura parenchyma abnormal"),
         ("Hang đỉnh phải đã lấp kín, còn dải xơ.", "parenchyma abnormal"),
+        ("Đáy phổi trái không đánh giá được do bóng tim to.", "cardio abnormal"),
         ("Tổn thương nhu mô: không (0/0). Tràn dịch màng phổi: không (-).", ""),
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
