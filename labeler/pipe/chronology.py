@@ -30,6 +30,7 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
         before, ahead = _framed(clauses, first, last, mark, turn)
         framed = before + ahead
         if not framed or (turn is None and _has_course(clauses, first, mark)):
+            unclear = unclear or not all(_denied(clauses, hit) for hit in ahead)
             continue  # "không đổi từ phim trước"
         settled += framed
         start = turn if turn is not None and not before else max([mark, *(hit.item for hit in ahead)]) + 1
@@ -49,6 +50,11 @@ def settle(clauses: Clauses, first: int, last: int, marks: list[int], now: list[
         elif before and not _has_course(clauses, first, mark) and not _measured(clauses, mark, last):
             unclear = True
     return unclear or _turned(clauses, first, last, now, settled) or _undated(clauses, first, last)
+
+
+def _denied(clauses: Clauses, hit: Hit) -> bool:
+    cue = clauses.items[hit.item - 1].cue
+    return cue is not None and cue.assertion == "absent"
 
 
 def _called_normal(clauses: Clauses, first: int, mark: int) -> bool:

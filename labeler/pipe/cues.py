@@ -253,6 +253,8 @@ class CueReader(Sentence):
         else:
             hit.assertion, hit.cue = scope.assertion, scope.item
             about = k if hit.anchor is None else min(k, hit.anchor)
+            if scope.assertion == "absent" and scope.comma and not scope.covered and scope.item < about < k:
+                self.out.reasons.add("ambiguous_scope")  # "không thấy chi tiết nào, bóng tim to"
             if scope.assertion == "not_assessable" and names_structure(self.clauses, scope.item, about):
                 self.out.reasons.add("ambiguous_scope")  # "khó đánh giá đáy phổi trái do bóng tim to"
         scope.covered.append(hit)
