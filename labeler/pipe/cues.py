@@ -252,6 +252,8 @@ class CueReader(Sentence):
                 self.out.reasons.add("unclear_indication")
         else:
             hit.assertion, hit.cue = scope.assertion, scope.item
+            if scope.breaks_off(self.clauses, k):
+                self.out.reasons.add("ambiguous_scope")
             about = k if hit.anchor is None else min(k, hit.anchor)
             if scope.assertion == "absent" and scope.comma and not scope.covered and scope.item < about < k:
                 self.out.reasons.add("ambiguous_scope")  # "không thấy chi tiết nào, bóng tim to"

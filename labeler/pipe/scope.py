@@ -31,8 +31,6 @@ class Scope:
         of_a_kind = self.assertion == "absent" and describes(clauses.items[last.item + 1])
         if self.comma and of_a_kind and not _gone_after(clauses, k):
             reasons.add("ambiguous_scope")  # "không có nốt mới, nốt mờ đỉnh phải không đổi"
-        if self.comma and self.again and len(self.covered) == 1 and not _gone_after(clauses, k):
-            reasons.add("ambiguous_scope")  # "không tràn dịch, không tràn khí, dày màng phổi"
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
             other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
             named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
@@ -71,6 +69,11 @@ class Scope:
                 return False
             reasons.add("ambiguous_scope")
         return True
+
+    def breaks_off(self, clauses: Clauses, k: int) -> bool:
+        """Whether what came before was denied one by one, and this is not: "không dịch, không khí, dày màng phổi"."""
+        alone = self.comma and not self.conjunction and len(self.covered) == 1
+        return self.again and alone and not _gone_after(clauses, k)
 
     def same_kind(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
