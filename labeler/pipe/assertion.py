@@ -9,10 +9,12 @@ from __future__ import annotations
 from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
-from labeler.pipe.items import ARROWS, CUE, FILLERS, HEADING, PUNCT, doubts
+from labeler.pipe.items import CUE, FILLERS, HEADING, PUNCT, SIDE, doubts
 from labeler.pipe.sentence import Assertions
+from labeler.report import ASSERTED
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
+_DENIALS = frozenset({("absent", "list"), ("absent", "next")})
 OPEN_COURSE = "open_course"  # a line tells only how something went on: the lines before it show whether that is known
 
 
@@ -90,12 +92,13 @@ def _opens_with_question(clauses: Clauses) -> bool:
 def _answer(clauses: Clauses, first: int, last: int) -> bool:
     """Let a sentence that only denies answer the question before it ("Tim to? Không."); whether the answer is unclear."""
     items = clauses.items
-    if items[first - 1].key != "?" and items[first - 1].key not in ARROWS:
-        return False
     said = [k for k in range(first, last + 1) if items[k].kind not in FILLERS and items[k].kind != PUNCT]
     cue = items[said[0]].cue if said else None
-    if items[first - 1].key != "?":  # "tràn dịch -> không"
-        return len(said) == 1 and cue is not None and cue.assertion == "absent"
+    if items[first - 1].key != "?":  # "tràn dịch -> không", "tràn dịch | không |"
+        before = clauses.findings(clauses.sentence_of(first - 1)[0], first)
+        own_side = any(item.kind == SIDE for item in items[first : last + 1])
+        bare = len(said) == 1 and not own_side and cue is not None and (cue.assertion, cue.scope) in _DENIALS
+        return bare and any(hit.assertion in ASSERTED for hit in before)
     if cue is not None and (cue.assertion, cue.scope) == ("present", "none"):
         # "Có tràn dịch không? Có."
         return any(hit.cue == first - 1 for hits in clauses.hits.values() for hit in hits if hit.assertion == "excluded")

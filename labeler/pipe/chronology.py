@@ -152,12 +152,7 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
 
 def _goes_far(clauses: Clauses, mark: int, ahead: list[Hit]) -> bool:
     """Whether the past takes in more than its clause: "trước đây khỏe, tràn dịch màng phổi phải" may be of now."""
-    items = clauses.items
-    following = items[mark + 1].key if mark + 1 < len(items) else ""
-    if following == "(":  # "phim cũ (gãy sườn 5, tràn máu)"
-        end = next((j for j in range(mark, len(items)) if items[j].key == ")"), mark)
-        return any(hit.item > end for hit in ahead)
-    start = clauses.segment[mark] + (following == ":")
+    start = clauses.segment[mark] + (clauses.items[mark + 1 : mark + 2] != [] and clauses.items[mark + 1].key == ":")
     return any(clauses.segment[hit.item] > start for hit in ahead)
 
 
@@ -239,9 +234,19 @@ def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: li
     """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
     for k in now:
         hits = [hit for hit in clauses.findings(first, k) if _counts(hit) and hit not in settled]
-        if hits and _told(clauses, k, last, hits, k, _BESIDE) == GONE:
+        if hits and (_told(clauses, k, last, hits, k, _BESIDE) == GONE or _unnamed(clauses, k, last)):
             return True
     return False
+
+
+def _unnamed(clauses: Clauses, k: int, last: int) -> bool:
+    """Whether something that is not named is called normal right after a word of now: "dịch đã hút, nay góc nhọn"."""
+    hits = [hit for hit in _hits(clauses, k, last + 1) if clauses.segment[hit.item] == clauses.segment[k]]
+    return bool(hits) and all(_is_bare(hit) for hit in hits)
+
+
+def _is_bare(hit: Hit) -> bool:
+    return hit.sense.finding is None and hit.structure is None and not hit.sense.covers and not hit.sense.whole_film
 
 
 def _undated(clauses: Clauses, first: int, last: int) -> bool:

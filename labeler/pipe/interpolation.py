@@ -23,6 +23,7 @@ from labeler.pipe.items import (
     CUE,
     HEADING,
     NEUTRAL,
+    NUMBER,
     PUNCT,
     SIDE,
     SIGN,
@@ -114,7 +115,6 @@ class Interpolator:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
-        self.everywhere = sum(self.bits.values())
         observations = {name: info.chexpert for name, info in lexicon.findings.items()}
         self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
         self.fractures = {name for name, observation in observations.items() if observation == "Fracture"}
@@ -156,6 +156,8 @@ class Interpolator:
                     uncertain |= bit
                     continue
                 definite |= bit
+                if self._unanswered(clauses, hit):
+                    reasons.add("unspecified")
                 if self._runs_on(clauses, k):
                     reasons.add("unspecified")
                 if k in clauses.unplaced:
@@ -320,6 +322,16 @@ class Interpolator:
                 return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
         return False
 
+    def _unanswered(self, clauses: Clauses, hit: Hit) -> bool:
+        """Whether a finding only names a field that is left empty, or has a bare 0 behind it: "Gãy xương:", "TDMP 0"."""
+        items = clauses.items
+        after = max(hit.item, hit.anchor or 0) + 1
+        if after == len(items):
+            return False
+        if items[after].key == ":":
+            return after + 1 == len(items) or items[after + 1].key in (".", ":")
+        return items[after].kind == NUMBER and not items[after].key.strip("0")
+
     def _leaves_injury(self, clauses: Clauses, fracture: Hit, hit: Hit) -> bool:
         """Whether another bone follows right after a denied fracture: "không thấy gãy xương, vôi hóa sụn sườn"."""
         between = clauses.items[fracture.item + 1 : hit.item]
@@ -406,7 +418,7 @@ class Interpolator:
 
     def _mask(self, regions: tuple[str, ...]) -> int:
         """Bits of some regions; of all where none is named."""
-        return sum(self.bits[region] for region in regions) or self.everywhere
+        return sum(self.bits[region] for region in regions or self.bits)
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""

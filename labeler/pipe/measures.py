@@ -15,7 +15,7 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
     unit = item.unit
     assert unit is not None and unit.above is not None and unit.alone is not None
     above: bool | None = None
-    sign = ""
+    sign = unit.words[-1] if unit.words[-1] in (">", "≥") else ""  # "tim > 50%"
     negated = False
     for j in range(k + 1, min(len(clauses.items), k + 9)):
         other = clauses.items[j]

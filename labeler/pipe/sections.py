@@ -32,6 +32,7 @@ _BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒
 _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
 _FIELD = re.compile(r"[^:\[☐□☑☒✔]+:(?=[^:]*[\[☐□☑☒✔])")  # "Tim: [x] bình thường [ ] to"
 _OPTION = re.compile(r" *[^ :].*(?<![:( ]) *")
+_LEADER = re.compile(r"(?<=[^\W\d_])[ ]*(?:\.{4,}|_{4,})")  # "Tràn dịch ........ không"
 _PLAIN = re.compile(rf"- [{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})]\.?")
 _MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
 _FIRST = re.compile(r"[^\W_]+")
@@ -126,6 +127,8 @@ class Splitter:
                 return
             field = _FIELD.match(raw)
             raw = _chosen(raw, field.end()) if field is not None else raw
+        if "...." in raw or "____" in raw:
+            raw = _LEADER.sub(_colon, raw)
         m = _BULLET.match(raw)
         bullet = m is not None
         start = m.end() if m is not None else 0
@@ -177,6 +180,11 @@ def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
     if before[-1] in ".;:!?" or after.isupper():
         return True
     return len(before.split()) > 2 and not raw[start].isupper()
+
+
+def _colon(leader: re.Match[str]) -> str:
+    """What a row of dots between a field and its answer stands for."""
+    return ":".ljust(len(leader.group()))
 
 
 def _chosen(raw: str, start: int) -> str:

@@ -151,7 +151,11 @@ class Sentence:
 
     def dangles(self, k: int) -> bool:
         """Whether a negation of nothing is worth a look: not "Hạch: không", "P ít, T không", nor that of an older film."""
+        if k + 1 == self.last and self.items[k + 1].key == ":" and self.nothing_after(self.first - 1):
+            return True  # "Không ghi nhận:", and a list in the lines below
         answers = self.after_colon(k) and self.nothing_after(k)
+        if answers and not self.ends_after(k) and any(hit.assertion in ASSERTED for hit in self.said_before(k, True)):
+            return True  # "tràn dịch / tràn khí: không / có"
         if self.past or answers or self.of_a_side(k) or (self.older and self.now and self.ends_after(k)):
             return False
         return any(self.items[j].kind in (SIGN, STRUCTURE, UNKNOWN) for j in range(self.first, self.last + 1))

@@ -294,12 +294,15 @@ FORMS = [
     ("Tràn khí: ko nhé. Tim to: không (chụp nằm).", "pneumothorax absent; cardiomegaly absent"),
     ("Nốt mờ đáy phải: không đồng nhất.", "nodule present right"),
     ("Tràn dịch: hai bên không có", "pleural_effusion absent"),
+    ("Tràn dịch ........ không\nTràn khí ........ có", "pleural_effusion absent; pneumothorax present"),
+    ("Effusion: none. Nodule: none. TDMP: Ø", "pleural_effusion absent; nodule absent"),
+    ("Tim > 50%", "cardiomegaly present"),
     ("Lao (0), bụi phổi (0)", "tuberculosis absent; pneumoconiosis absent"),
     ("Hạch trung thất: không lớn", "mediastinal_lymph_nodes absent; mediastinal_lymph_nodes absent"),
     ("Tổn thương phổi: không có gì", "parenchymal_lesion absent"),
     ("Tràn dịch: [ ]  Tràn khí: [x]", "pleural_effusion absent; pneumothorax present"),
     ("☑ Bình thường ☐ Tràn dịch màng phổi", "-"),
-    ("Nghi lao: có ☑ không ☐", "tuberculosis present"),
+    ("Nghi lao: có ☑ không ☐", "tuberculosis uncertain"),
     ("Tim to -> đề nghị siêu âm loại trừ tràn dịch màng tim", "cardiomegaly present; pericardial_effusion historical"),
 ]
 
