@@ -242,7 +242,7 @@ class Labeler:
             reasons -= {OPEN_COURSE}
             if not any(map(_TELLS, entries)):
                 reasons |= {"empty"}
-            elif _left_open(entries):
+            elif conclusion_normal != self.interpolator.everywhere and _left_open(entries):
                 reasons |= {"unclear_time"}
         if present:
             if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):

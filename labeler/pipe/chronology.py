@@ -152,7 +152,12 @@ def _framed(clauses: Clauses, first: int, last: int, mark: int, turn: int | None
 
 def _goes_far(clauses: Clauses, mark: int, ahead: list[Hit]) -> bool:
     """Whether the past takes in more than its clause: "trước đây khỏe, tràn dịch màng phổi phải" may be of now."""
-    start = clauses.segment[mark] + (clauses.items[mark + 1 : mark + 2] != [] and clauses.items[mark + 1].key == ":")
+    items = clauses.items
+    following = items[mark + 1].key if mark + 1 < len(items) else ""
+    if following == "(":  # "phim cũ (gãy sườn 5, tràn máu)"
+        end = next((j for j in range(mark, len(items)) if items[j].key == ")"), mark)
+        return any(hit.item > end for hit in ahead)
+    start = clauses.segment[mark] + (following == ":")
     return any(clauses.segment[hit.item] > start for hit in ahead)
 
 

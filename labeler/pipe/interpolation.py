@@ -115,6 +115,7 @@ class Interpolator:
     def __init__(self, lexicon: Lexicon) -> None:
         self.lexicon = lexicon
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
+        self.everywhere = sum(self.bits.values())
         observations = {name: info.chexpert for name, info in lexicon.findings.items()}
         self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
         self.fractures = {name for name, observation in observations.items() if observation == "Fracture"}
@@ -418,7 +419,7 @@ class Interpolator:
 
     def _mask(self, regions: tuple[str, ...]) -> int:
         """Bits of some regions; of all where none is named."""
-        return sum(self.bits[region] for region in regions or self.bits)
+        return sum(self.bits[region] for region in regions) or self.everywhere
 
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""
