@@ -10,7 +10,7 @@ from __future__ import annotations
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, HEADING, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, HEADING, LOCATIVE, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
 from labeler.pipe.sentence import Sentence
 
@@ -246,6 +246,12 @@ class CueReader(Sentence):
         if scope.reach == "next" and scope.covered and not scope.continues(self.clauses, hit, self.out.reasons):
             self._close()
             return
+        if scope.assertion == "absent" and not hit.sense.generic:
+            if self._is_place(scope, k):
+                self._close()  # "không thấy tràn khí quanh dẫn lưu"
+                return
+            if self._owns_what_is_denied(scope, k):
+                self.out.reasons.add("ambiguous_scope")
         if scope.assertion == "uncertain" and self.clinical:
             hit.assertion, hit.cue = "excluded", scope.item
             if hit.side in ("left", "right"):
@@ -267,6 +273,19 @@ class CueReader(Sentence):
         if self.out.section == "advice":
             return self.scope is None and self.items[self.first].kind != HEADING  # "Đề nghị: chụp lại. Tim to."
         return self.out.section in ("identity", "technique")
+
+    def _is_place(self, scope: Scope, k: int) -> bool:
+        """Whether a finding at k only says where the one denied before it is not: "không hang cạnh nốt mờ"."""
+        return bool(scope.covered) and not scope.comma and self.items[k - 1].kind == LOCATIVE
+
+    def _owns_what_is_denied(self, scope: Scope, k: int) -> bool:
+        """Whether what is denied may be a part or property of the finding at k: "không hang trong đám mờ đỉnh"."""
+        last = scope.covered[-1] if scope.covered else None
+        roles = [item.unit.role if item.unit is not None else None for item in self.items[scope.item + 1 : k]]
+        if last is None:
+            return roles == ["modifier"]
+        between = roles[last.item - scope.item :]
+        return bool(between) and not scope.comma and not last.sense.generic and all(role == "link" for role in between)
 
     def _answered(self, cue: int, k: int) -> bool:
         """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, Item, describes
+from labeler.pipe.items import (
+    CONJUNCTION,
+    CUE,
+    FILLERS,
+    NEUTRAL,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    Item,
+    describes,
+)
 from labeler.report import ASSERTED
 
 _ENDS = STOPS | {",", ")", "?"}

@@ -439,6 +439,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("TDMP -", "unattached_sign"),  # a minus, or the dash of what is broken off?
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
+        ("Không hang trong đám mờ đỉnh phải.", "ambiguous_scope"),  # an opacity without a cavity
+        ("Không tuột CVC.", "ambiguous_scope"),
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
@@ -480,6 +482,10 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
         ("Chất lượng phim: cắt mất góc sườn hoành trái.\nHai phổi sáng.", ""),
+        ("Không thấy tràn khí quanh dẫn lưu.", "abnormal"),
+        ("Không thấy biến chứng sau đặt catheter.", "abnormal"),
+        ("Không có bóng mờ dạng di căn.", ""),
+        ("Không thấy nốt kiểu bụi phổi.", ""),
         ("U lympho đã lui bệnh, trung thất không rộng.", ""),
         ("Chỉ số tim ngực 0,54 (trẻ 4 tháng, trong giới hạn tuổi).", ""),
         ("Chỉ số tim ngực 0,56 (bình thường < 0,5).", "cardio abnormal"),
