@@ -198,9 +198,11 @@ class Clauses:
         )
 
     def _open_before(self, k: int) -> bool:
-        """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing."""
-        if k + 1 >= len(self.items):
+        """A stray point right after a forward cue ("không thấy. hình mờ") ends nothing; that of an answer does."""
+        if k + 1 >= len(self.items) or self.items[k + 1].kind == STRUCTURE:
             return False
+        if k > 1 and self.items[k - 2].key == ":" and all(i.kind != STRUCTURE for i in self.items[max(0, k - 5) : k - 2]):
+            return False  # "Dụng cụ: không có. Gãy xương sườn 5.", but "Màng phổi: không thấy. dịch"
         before = self.items[k - 2].cue if k > 1 else None
         if before is not None and (before.assertion, before.scope) in _TURNS:
             return False  # "nay hết. Hai phổi sáng."

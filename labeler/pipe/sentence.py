@@ -214,6 +214,9 @@ class Sentence:
             return True
         if hit.anchor is not None and any(item.key == ":" for item in self.items[hit.anchor : hit.item]):
             self.out.reasons.add("ambiguous_scope")
+        elif hit.anchor is not None and hit.anchor < hit.item and segment[hit.anchor] == segment[hit.item]:
+            self.out.reasons.add("ambiguous_scope")  # "bóng tim to, tràn dịch màng phổi: không"
+            return True
         return False
 
     def hides(self, k: int) -> bool:

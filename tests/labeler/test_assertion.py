@@ -452,6 +452,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Áp xe phổi, màng phổi.", "unspecified"),
         ("Không tràn dịch, không tràn khí, dày màng phổi đỉnh hai bên.", "ambiguous_scope"),  # the others by "không"
         ("Khó đánh giá đáy phổi trái do bóng tim to.", "ambiguous_scope"),
+        ("Bóng tim to, tràn dịch màng phổi: không.", "ambiguous_scope"),  # is the first one denied too?
         ("Đề nghị: chụp CT ngực. Nốt mờ đỉnh phổi phải.", "misplaced_finding"),
         ("Phổi không có tổn thương tiến triển, vôi hóa rải rác rốn phổi hai bên.", "ambiguous_scope"),
         ("Không gãy xương sườn, vôi hóa sụn sườn.", "ambiguous_scope"),
@@ -478,6 +479,7 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Xẹp thùy trên phải.\nTràn khí màng phổi phải.", "pleura parenchyma abnormal"),
         ("Hang đỉnh phải đã lấp kín, còn dải xơ.", "parenchyma abnormal"),
         ("Đáy phổi trái không đánh giá được do bóng tim to.", "cardio abnormal"),
+        ("Dụng cụ: không có. Gãy xương sườn 5 trái.", "chest_wall abnormal"),
         ("Tổn thương nhu mô: không (0/0). Tràn dịch màng phổi: không (-).", ""),
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
