@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
+from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
 
 
 class Scope:
@@ -71,9 +71,26 @@ class Scope:
         return True
 
     def breaks_off(self, clauses: Clauses, k: int) -> bool:
-        """Whether what came before was denied one by one, and this is not: "không dịch, không khí, dày màng phổi"."""
+        """Whether a bare finding may end a denied list: after single denials, or what is generic and said of something else.
+
+        "Không tràn dịch, không tràn khí, dày màng phổi", "phổi không thấy tổn thương, vẹo cột sống"
+        """
         alone = self.comma and not self.conjunction and len(self.covered) == 1
-        return self.again and alone and not _gone_after(clauses, k)
+        if not alone or _gone_after(clauses, k):
+            return False
+        first, hit = self.covered[0], clauses.hits[k][0]
+        if self.again or hit.sense.generic:
+            return self.again
+        if not first.sense.generic:
+            return hit.sense.region != first.sense.region and self._of_a_structure(clauses)
+        borrowed = first.anchor is not None and clauses.segment[first.anchor] != clauses.segment[first.item]
+        return borrowed or hit.sense.region != first.sense.region  # "không thấy bất thường, vẹo cột sống"
+
+    def _of_a_structure(self, clauses: Clauses) -> bool:
+        """Whether a structure before the cue says what is denied of what: "màng phổi không có dịch"."""
+        segment = clauses.segment
+        before = (j for j in range(self.item - 1, -1, -1) if segment[j] == segment[self.item])
+        return any(clauses.items[j].kind == STRUCTURE for j in before)
 
     def same_kind(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
@@ -140,7 +157,9 @@ def _gone_after(clauses: Clauses, k: int) -> bool:
         if clauses.segment[j] != clauses.segment[k]:
             return False
         cue = clauses.items[j].cue
-        if cue is not None and cue.assertion == "absent" and cue.scope in ("before", "around"):
+        if cue is None or cue.assertion != "absent":
+            continue
+        if cue.scope in ("before", "around") or j + 1 == len(clauses.items) or clauses.items[j + 1].kind == PUNCT:
             return True
     return False
 

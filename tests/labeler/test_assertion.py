@@ -413,6 +413,8 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Kết quả: bất thường.\nNốt mờ đỉnh phổi phải.",
         "Tràn khí màng phổi phải.\nKhông có dấu hiệu tràn khí áp lực.",
         "Tim bị đẫy wa trái.",  # hỏi and ngã, and an onset of short messages
+        "Phổi không có hình ảnh thâm nhiễm, hang. Màng phổi không thấy dịch, khí.",
+        "Khoang màng phổi không thấy khí, khí dưới da vùng cổ chưa thấy.",
     ],
 )
 def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
@@ -452,6 +454,9 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Áp xe phổi, màng phổi.", "unspecified"),
         ("Không tràn dịch, không tràn khí, dày màng phổi đỉnh hai bên.", "ambiguous_scope"),  # the others by "không"
         ("Khó đánh giá đáy phổi trái do bóng tim to.", "ambiguous_scope"),
+        ("Phổi không thấy tổn thương, vẹo cột sống.", "ambiguous_scope"),  # of what else is nothing seen?
+        ("Không thấy bất thường, vẹo cột sống.", "ambiguous_scope"),
+        ("Màng phổi không có dịch, xơ vữa quai động mạch chủ.", "ambiguous_scope"),
         ("Bóng tim to, tràn dịch màng phổi: không.", "ambiguous_scope"),  # is the first one denied too?
         ("Đề nghị: chụp CT ngực. Nốt mờ đỉnh phổi phải.", "misplaced_finding"),
         ("Phổi không có tổn thương tiến triển, vôi hóa rải rác rốn phổi hai bên.", "ambiguous_scope"),
