@@ -210,14 +210,17 @@ class Anchorer:
         clauses.leave(k)
 
     def _join_noun(self, clauses: Clauses, k: int, at: int) -> None:
-        """Note the noun of which a denied predicate is said: "hạch rốn phổi, trung thất không to" has no enlarged nodes."""
+        """Note the noun of which a denied predicate is said: "hạch rốn phổi, trung thất không to" has no enlarged nodes.
+
+        "Dày" is no noun: "dày màng phổi đỉnh, trung thất không rộng"
+        """
         items, predicate = clauses.items, clauses.items[k].unit
         j = at - 1
         while j >= 0 and (items[j].kind in _BETWEEN_PLACES or items[j].key in (",", ":", "/", "-")):
             j -= 1
         noun = items[j].unit if j >= 0 and items[j].kind == SIGN else None
         places = [hit.anchor for hit in clauses.hits.get(j, ()) if hit.anchor is not None]
-        if noun is None or predicate is None or not places or not all(j < place <= at for place in places):
+        if noun is None or noun.alone is None or predicate is None or not places or not all(j < place <= at for place in places):
             return
         if at in places and any(item.kind == PUNCT for item in items[j:k]):
             return  # "hạch rốn phổi phải, rốn phổi trái không to"

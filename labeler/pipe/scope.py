@@ -34,7 +34,11 @@ class Scope:
         if hit.anchor is not None and any(hit.anchor == other.anchor for other in self.covered) and hit.anchor > k:
             other_region = last.sense.region != hit.sense.region  # "không tràn khí mờ đáy phổi trái"
             named = last.sense.generic and not hit.sense.generic  # "không tổn thương mới, nốt vôi cũ đỉnh phải"
-            if hit.side in ("left", "right") and (other_region or (self.comma and named)):
+            unit = clauses.items[hit.anchor].unit
+            # "không tràn dịch, dày màng phổi đỉnh phải", "không thấy nốt mờ, dải xơ đáy phổi trái"
+            placed = hit.structure is not None and hit.structure.location is not None
+            narrow = placed or (unit is not None and len(unit.words) > 2)
+            if hit.side in ("left", "right") and (other_region or (self.comma and (named or narrow))):
                 reasons.add("ambiguous_scope")
             return False  # a shared structure: "tràn dịch, tràn khí màng phổi phải"
         if last.anchor is None and last.structure is None and not self.comma and _same_family(last, hit):
@@ -71,26 +75,17 @@ class Scope:
         return True
 
     def breaks_off(self, clauses: Clauses, k: int) -> bool:
-        """Whether a bare finding may end a denied list: after single denials, or what is generic and said of something else.
+        """Whether a bare finding may stand after a denied list and not in it: one of another region, or after single denials.
 
-        "Không tràn dịch, không tràn khí, dày màng phổi", "phổi không thấy tổn thương, vẹo cột sống"
+        "Không thấy gãy xương, giãn cung thất trái", "không tràn dịch, không tràn khí, dày màng phổi"
         """
-        alone = self.comma and not self.conjunction and len(self.covered) == 1
-        if not alone or _gone_after(clauses, k):
+        alone = self.comma and not self.conjunction and len(self.covered) == 1 and self.assertion == "absent"
+        if not alone or _gone_after(clauses, k) or _goes_on(clauses, k):
             return False
         first, hit = self.covered[0], clauses.hits[k][0]
-        if self.again or hit.sense.generic:
+        if self.again or hit.sense.generic or first.sense is UNATTACHED:
             return self.again
-        if not first.sense.generic:
-            return hit.sense.region != first.sense.region and self._of_a_structure(clauses)
-        borrowed = first.anchor is not None and clauses.segment[first.anchor] != clauses.segment[first.item]
-        return borrowed or hit.sense.region != first.sense.region  # "không thấy bất thường, vẹo cột sống"
-
-    def _of_a_structure(self, clauses: Clauses) -> bool:
-        """Whether a structure before the cue says what is denied of what: "màng phổi không có dịch"."""
-        segment = clauses.segment
-        before = (j for j in range(self.item - 1, -1, -1) if segment[j] == segment[self.item])
-        return any(clauses.items[j].kind == STRUCTURE for j in before)
+        return first.sense.generic or hit.sense.region != first.sense.region  # "không thấy bất thường, vẹo cột sống"
 
     def same_kind(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
@@ -161,6 +156,19 @@ def _gone_after(clauses: Clauses, k: int) -> bool:
             continue
         if cue.scope in ("before", "around") or j + 1 == len(clauses.items) or clauses.items[j + 1].kind == PUNCT:
             return True
+    return False
+
+
+def _goes_on(clauses: Clauses, k: int) -> bool:
+    """Whether more is listed after a finding: "không thấy hang, hạch hay dịch màng phổi", "gãy xương, dịch, khí"."""
+    for j in range(k + 1, len(clauses.items)):
+        kind = clauses.items[j].kind
+        if clauses.segment[j] - clauses.segment[k] > 1 or clauses.sentence[j] != clauses.sentence[k]:
+            return False
+        if kind == CONJUNCTION:
+            return True
+        if clauses.segment[j] != clauses.segment[k] and kind in (SIGN, STRUCTURE, CUE):
+            return kind == SIGN
     return False
 
 

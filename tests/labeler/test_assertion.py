@@ -415,6 +415,7 @@ def test_gone_ticked_and_treated(labeler: Labeler, text: str, expected: str) -> 
         "Tim bị đẫy wa trái.",  # hỏi and ngã, and an onset of short messages
         "Phổi không có hình ảnh thâm nhiễm, hang. Màng phổi không thấy dịch, khí.",
         "Khoang màng phổi không thấy khí, khí dưới da vùng cổ chưa thấy.",
+        "Không thấy gãy xương, tràn khí, tràn dịch màng phổi. Không có tổn thương, nốt, khối hay đông đặc.",
     ],
 )
 def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
@@ -456,6 +457,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Khó đánh giá đáy phổi trái do bóng tim to.", "ambiguous_scope"),
         ("Phổi không thấy tổn thương, vẹo cột sống.", "ambiguous_scope"),  # of what else is nothing seen?
         ("Không thấy bất thường, vẹo cột sống.", "ambiguous_scope"),
+        ("Không thấy gãy xương, giãn cung thất trái.", "ambiguous_scope"),
+        ("Không thấy nốt mờ, dải xơ đáy phổi trái.", "ambiguous_scope"),
         ("Màng phổi không có dịch, xơ vữa quai động mạch chủ.", "ambiguous_scope"),
         ("Bóng tim to, tràn dịch màng phổi: không.", "ambiguous_scope"),  # is the first one denied too?
         ("Đề nghị: chụp CT ngực. Nốt mờ đỉnh phổi phải.", "misplaced_finding"),
@@ -485,6 +488,8 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Hang đỉnh phải đã lấp kín, còn dải xơ.", "parenchyma abnormal"),
         ("Đáy phổi trái không đánh giá được do bóng tim to.", "cardio abnormal"),
         ("Dụng cụ: không có. Gãy xương sườn 5 trái.", "chest_wall abnormal"),
+        ("Dày màng phổi đỉnh phải, trung thất không rộng.", "pleura abnormal"),
+        ("Hạch rốn phổi, trung thất không to.", ""),
         ("Tổn thương nhu mô: không (0/0). Tràn dịch màng phổi: không (-).", ""),
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
