@@ -45,6 +45,9 @@ class Scope:
             return False
         if self.comma and self.reach == "list" and _is_numbered(clauses, hit):
             return True  # "không thấy gãy xương, xẹp đốt sống D12"
+        if self.comma and _is_counted(clauses, k, hit):  # "không thấy nốt, vài dải xơ"
+            reasons.add("ambiguous_scope")
+            return True
         own_side = hit.side in ("left", "right") and _has_own_side(clauses, hit, last)
         return own_side or (_has_amount(clauses, k) and not last.shared)
 
@@ -134,6 +137,12 @@ def _is_numbered(clauses: Clauses, hit: Hit) -> bool:
     places = [hit.item] if hit.anchor is None else [hit.item, hit.anchor]
     words = [unit.words[-1] for unit in (clauses.items[k].unit for k in places) if unit is not None]
     return ANY_VERTEBRA in words or ANY_NUMBER in words
+
+
+def _is_counted(clauses: Clauses, k: int, hit: Hit) -> bool:
+    """Whether an amount stands right before a finding: what is counted is there."""
+    first = k if hit.anchor is None else min(k, hit.anchor)
+    return clauses.items[first - 1].kind == AMOUNT and clauses.segment[first - 1] == clauses.segment[k]
 
 
 def _has_amount(clauses: Clauses, k: int) -> bool:

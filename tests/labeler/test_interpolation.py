@@ -63,6 +63,7 @@ STATUS = [
     ("TDMP / TKMP: không / có", "review", "dangling_negation"),
     ("Gãy xương:\nTim không to.", "review", "unspecified"),
     ("TDMP 0, TKMP 0", "review", "unspecified"),
+    ("Không thấy nốt, vài dải xơ.", "review", "ambiguous_scope"),
     ("Tràn dịch phải đã hút, nay góc nhọn.", "review", "unclear_time"),
     ("Không thấy gãy xương, vôi hóa sụn sườn.", "review", "ambiguous_scope"),
     ("Không thấy gãy xương, tiêu xương.", "auto", ""),
