@@ -240,6 +240,8 @@ class Anchorer:
         noun = items[j].unit if items[j].kind == SIGN else None
         if noun is None or predicate is None or j not in clauses.hits:
             return False
+        if any(hit.anchor is not None and hit.anchor < j for hit in clauses.hits[j]):
+            return False  # no noun: "quai ĐMC vồng, tim: không to"
         whole = self.lexicon.find(noun.words[:1] + predicate.words)  # "hạch to"
         if whole is None or not whole.says_finding:
             return False

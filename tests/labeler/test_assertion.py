@@ -490,6 +490,7 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Dụng cụ: không có. Gãy xương sườn 5 trái.", "chest_wall abnormal"),
         ("Dày màng phổi đỉnh phải, trung thất không rộng.", "pleura abnormal"),
         ("Hạch rốn phổi, trung thất không to.", ""),
+        ("Quai ĐMC vồng, tim: không to.", "cardio abnormal"),
         ("Tổn thương nhu mô: không (0/0). Tràn dịch màng phổi: không (-).", ""),
         ("Kết luận: Máy tạo nhịp, ngoài ra không thấy bất thường.", "abnormal"),
         ("Kết luận: Không thấy bất thường tim phổi / Normal heart and lungs.", ""),
