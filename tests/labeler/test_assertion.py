@@ -499,6 +499,8 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Không thấy biến chứng sau đặt catheter.", "abnormal"),
         ("Không có bóng mờ dạng di căn.", ""),
         ("Không thấy nốt kiểu bụi phổi.", ""),
+        ("Không thấy bội nhiễm trên nền xơ cũ đỉnh phổi.", "parenchyma abnormal"),
+        ("Không thấy rõ bờ khối mờ đáy phải.", "parenchyma abnormal"),
         ("U lympho đã lui bệnh, trung thất không rộng.", ""),
         ("Chỉ số tim ngực 0,54 (trẻ 4 tháng, trong giới hạn tuổi).", ""),
         ("Chỉ số tim ngực 0,56 (bình thường < 0,5).", "cardio abnormal"),
