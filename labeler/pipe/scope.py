@@ -49,6 +49,8 @@ class Scope:
             reasons.add("ambiguous_scope")
             return True
         own_side = hit.side in ("left", "right") and _has_own_side(clauses, hit, last)
+        if own_side and self.comma and _shortened(clauses, last, hit):
+            reasons.add("ambiguous_scope")  # "không tràn dịch, tràn khí màng phổi phải"
         return own_side or (_has_amount(clauses, k) and not last.shared)
 
     def continues(self, clauses: Clauses, hit: Hit, reasons: set[str]) -> bool:
@@ -112,6 +114,14 @@ def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:
     if last.anchor is not None and clauses.items[hit.anchor].unit is clauses.items[last.anchor].unit:
         return False
     return sign is not None and other is not None and sign.words[0] != other.words[0]
+
+
+def _shortened(clauses: Clauses, last: Hit, hit: Hit) -> bool:
+    """Whether two findings may share the words for their structure: "tràn dịch, tràn khí màng phổi"."""
+    unit, other = clauses.items[hit.item].unit, clauses.items[last.item].unit
+    if unit is None or other is None or last.anchor is not None or last.sense.region != hit.sense.region:
+        return False
+    return unit.words[0] == other.words[0] and len(unit.words) > len(other.words)
 
 
 def _same_family(last: Hit, hit: Hit) -> bool:

@@ -444,6 +444,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
         ("Không hang trong đám mờ đỉnh phải.", "ambiguous_scope"),  # an opacity without a cavity
         ("Không tuột CVC.", "ambiguous_scope"),
+        ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
