@@ -13,6 +13,11 @@ from labeler.rules import Located, Problem, RuleSet, nearest
 from labeler.text import display, normalize, skeleton
 
 Path = tuple[str | int, ...]
+# CheXpert's acute findings and tumours; hearts, old pleura and devices are rather described than ruled out
+RULED_OUT = frozenset({
+    "Lung Opacity", "Lung Lesion", "Edema", "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax",
+    "Pleural Effusion", "Fracture",
+})  # fmt: skip
 
 
 class Compiler:
@@ -117,7 +122,8 @@ class Compiler:
         self.findings[entry.id] = FindingInfo(entry.id, entry.name, entry.region, entry.chexpert, vindr)
         for i, pattern in enumerate(entry.phrases):
             rule = located.key("phrases", i)
-            sense = Sense(entry.id, entry.region, rule, located.layer, generic=entry.generic)
+            asked = entry.chexpert in RULED_OUT
+            sense = Sense(entry.id, entry.region, rule, located.layer, generic=entry.generic, ruled_out=asked)
             self._sign(located, pattern, ("phrases", i), sense)
         if entry.measure is not None:
             sense = Sense(entry.id, entry.region, located.key("measure"), located.layer)

@@ -24,6 +24,7 @@ class Sense:
     covers: tuple[str, ...] = ()
     whole_film: bool = False
     generic: bool = False  # "tổn thương": names no particular finding
+    ruled_out: bool = False  # of those that films are read for, and that lists deny by name
 
 
 @dataclass(frozen=True, slots=True)

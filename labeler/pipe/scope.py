@@ -90,7 +90,9 @@ class Scope:
         first, hit = self.covered[0], clauses.hits[k][0]
         if self.again or hit.sense.generic or first.sense is UNATTACHED:
             return self.again
-        return first.sense.generic or hit.sense.region != first.sense.region  # "không thấy bất thường, vẹo cột sống"
+        if first.sense.generic:
+            return True  # "không thấy bất thường, vẹo cột sống"
+        return hit.sense.region != first.sense.region and not _is_listed(hit)
 
     def same_kind(self, clauses: Clauses, k: int) -> bool:
         """Whether the segment from item k on lists more things of no region: "đã rút dẫn lưu, sonde"."""
@@ -104,6 +106,12 @@ class Scope:
         ahead = clauses.findings(k, len(clauses.items), clauses.segment[k] if k < len(clauses.items) else None)
         same = bool(ahead) and ahead[0].sense.region == self.covered[-1].sense.region
         return same and list_goes_on(clauses, k)
+
+
+def _is_listed(hit: Hit) -> bool:
+    """Whether a finding is one that lists deny by name, and of no particular place: "không gãy xương, tràn khí màng phổi"."""
+    at = hit.structure.location if hit.structure is not None else None
+    return hit.sense.ruled_out and hit.side not in ("left", "right") and at is None
 
 
 def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:

@@ -67,6 +67,8 @@ STATUS = [
     ("Tràn dịch phải đã hút, nay góc nhọn.", "review", "unclear_time"),
     ("Không thấy gãy xương, vôi hóa sụn sườn.", "review", "ambiguous_scope"),
     ("Không thấy gãy xương, tiêu xương.", "auto", ""),
+    ("Không thấy gãy xương sườn, tràn khí màng phổi.", "auto", ""),
+    ("Không thấy tràn dịch màng phổi, nốt mờ thùy trên.", "review", "ambiguous_scope"),
     ("Không thấy gãy xương sườn hay thoái hóa cột sống.", "auto", ""),
     ("Kỹ thuật: tràn dịch màng phổi", "review", "misplaced_finding"),
     ("Không có lôphômát.", "auto", ""),
