@@ -38,7 +38,7 @@ from labeler.pipe.places import extent, location
 from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
 from labeler.rules import RuleKey
-from labeler.typing_slips import EDIT
+from labeler.typing_slips import EDIT, LOST_MARKS
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -104,7 +104,7 @@ BETWEEN = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT})  # what may stand betwee
 AROUND = ("chest_wall", "pleura")
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
-DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person
+DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person, said of nothing on less
 _NONE: frozenset[Said] = frozenset()
 _NO_NAMES: frozenset[str] = frozenset()
 
@@ -148,7 +148,8 @@ class Interpolator:
             elif assertion in ASSERTED:
                 bit = self.bits[sense.region or "other"]
                 present.add((sense.finding, hit.side))
-                doubtful = items[k].cost >= DOUBTFUL and items[k].last - items[k].first == 1
+                alone = items[k].last - items[k].first == 1
+                doubtful = alone and items[k].cost >= (DOUBTFUL if hit.structure is not None else LOST_MARKS)
                 if doubtful or (items[k].guess and assertion == "present"):
                     reasons.add("uncertain_repair")
                 if sense.finding in self.collapses and self._is_whole_lung(clauses, hit):

@@ -67,6 +67,8 @@ STATUS = [
     ("Tràn dịch phải đã hút, nay góc nhọn.", "review", "unclear_time"),
     ("Không thấy gãy xương, vôi hóa sụn sườn.", "review", "ambiguous_scope"),
     ("Không thấy gãy xương, tiêu xương.", "auto", ""),
+    ("Khối mờ thùy trên phải, bờ tua gay.", "review", "uncertain_repair"),
+    ("Gay xương sườn 5 phải.", "auto", ""),
     ("Không thấy gãy xương sườn, tràn khí màng phổi.", "auto", ""),
     ("Không thấy tràn dịch màng phổi, nốt mờ thùy trên.", "review", "ambiguous_scope"),
     ("Không thấy gãy xương sườn hay thoái hóa cột sống.", "auto", ""),
