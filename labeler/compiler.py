@@ -74,7 +74,8 @@ class Compiler:
         for located in rules.all("normal"):
             for i, pattern in enumerate(located.entry.phrases):
                 rule = located.key("phrases", i)
-                sense = Sense(None, None, rule, located.layer, located.entry.covers, located.entry.whole_film)
+                entry = located.entry
+                sense = Sense(None, None, rule, located.layer, entry.covers, entry.whole_film, entry.generic)
                 self._sign(located, pattern, ("phrases", i), sense)
         for located in rules.all("abbreviations"):
             self._abbreviation(located)

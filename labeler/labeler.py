@@ -18,7 +18,7 @@ from labeler import explaining
 from labeler.compiler import template_key
 from labeler.lexicon import Lexicon
 from labeler.pipe.anchors import Anchorer
-from labeler.pipe.assertion import OPEN_COURSE, SECTIONS_ABOUT_THE_FILM, assert_line
+from labeler.pipe.assertion import ASKS, OPEN_COURSE, SECTIONS_ABOUT_THE_FILM, assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.interpolation import COLLAPSED_LUNG, FLAG, Interpolator, Said, Verdict
 from labeler.pipe.parts import Match, Part, Parts, serials, without_digits
@@ -238,6 +238,10 @@ class Labeler:
             reasons -= {FLAG}
             if len(names) == 1:
                 reasons |= {"unspecified"}
+        if ASKS in reasons:
+            reasons -= {ASKS}
+            if _only_asked(entries):
+                reasons |= {"unclear_indication"}
         if OPEN_COURSE in reasons:
             reasons -= {OPEN_COURSE}
             if not any(map(_TELLS, entries)):
@@ -430,6 +434,17 @@ def _left_open(entries: list[Entry]) -> bool:
         if opens and (past or (entry.ends_in_past and not told)):
             return True
     return False
+
+
+def _only_asked(entries: list[Entry]) -> bool:
+    """Whether a report opens with a bare diagnosis of a region that no line below calls ill."""
+    first = next(entry for entry in entries if entry.tells or entry.loud)
+    if ASKS not in first.reasons:
+        return False
+    below = [entry for entry in entries if entry is not first]
+    return any(map(_TELLS, below)) and not any(
+        (entry.definite | entry.uncertain) & (first.definite | first.uncertain) for entry in below
+    )
 
 
 def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:

@@ -23,7 +23,7 @@ class Sense:
     layer: str
     covers: tuple[str, ...] = ()
     whole_film: bool = False
-    generic: bool = False  # "tổn thương": names no particular finding
+    generic: bool = False  # "tổn thương", "bình thường": names no particular finding
     ruled_out: bool = False  # of those that films are read for, and that lists deny by name
 
 

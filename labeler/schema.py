@@ -111,6 +111,7 @@ class Normal(Entry):
     phrases: tuple[Pattern, ...] = Field(description="How it is written, as patterns.")
     covers: tuple[Id, ...] = Field((), description="Regions it calls normal where no structure is named.")
     whole_film: bool = Field(False, description="Speaks of the whole film: beside a finding the report goes to review.")
+    generic: bool = Field(False, description="Says only that something is normal: of a finding it is for a person.")
     examples: tuple[str, ...] = Field((), description="Sentences that must be understood and set nothing.")
 
 
@@ -145,7 +146,7 @@ class WordList(Entry):
 
     role: Literal[
         "neutral", "locative", "above", "below", "conjunction", "disjunction", "left", "right", "both", "amount", "link",
-        "modifier", "course", "more", "less", "degree",
+        "modifier", "course", "more", "less", "degree", "cause", "overlay",
     ] = Field("neutral", description="What they do in a sentence.")  # fmt: skip
     phrases: tuple[Pattern, ...] = Field(description="The words, as patterns.")
 

@@ -190,6 +190,8 @@ class Anchorer:
             sense = sense_at(clauses, k, before)
             assert sense is not None
             clauses.add(k, before, None, sense)
+            if sense.finding is not None and _names_other(clauses, k, sense.region):
+                clauses.unplaced.append(k)
             return
         if topic is not None:
             said = unit.sense_for(topic)
@@ -280,6 +282,16 @@ def _follows_finding(clauses: Clauses, k: int) -> bool:
     if j < 0 or clauses.segment[j] != clauses.segment[k]:
         return False
     return any(hit.sense.finding is not None for hit in clauses.hits.get(j, ())) or j in clauses.absorbed
+
+
+def _names_other(clauses: Clauses, k: int, region: str | None) -> bool:
+    """Whether a sign that is said of an earlier sentence's structure stands beside another: "Quai ruột nhiều hơi"."""
+    for j, item in enumerate(clauses.items):
+        named = item.unit.structure if item.kind == STRUCTURE and item.unit is not None else None
+        here = clauses.segment[j] == clauses.segment[k] and j not in clauses.demoted
+        if named is not None and here and named.region != region:
+            return True
+    return False
 
 
 def _describes_before(clauses: Clauses, k: int) -> bool:

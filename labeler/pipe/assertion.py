@@ -9,13 +9,15 @@ from __future__ import annotations
 from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
-from labeler.pipe.items import CUE, FILLERS, HEADING, PUNCT, SIDE, doubts
+from labeler.pipe.items import AMOUNT, CUE, FILLERS, HEADING, PUNCT, SIDE, STRUCTURE, doubts
 from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
 
 SECTIONS_ABOUT_THE_FILM = frozenset({"description", "conclusion"})
 _DENIALS = frozenset({("absent", "list"), ("absent", "next")})
 OPEN_COURSE = "open_course"  # a line tells only how something went on: the lines before it show whether that is known
+
+ASKS = "asks"  # a line holds nothing but a bare diagnosis: the lines below it show whether that is only the question
 
 
 def assert_line(clauses: Clauses, section: str) -> Assertions:
@@ -54,36 +56,45 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         first = last + 1
     if opened is not None and not (opened == "unclear_time" and is_settled(clauses)):
         out.reasons.add(opened)
-    if (
-        n
-        and clauses.sentence[-1]
-        and out.section == "description"
-        and not clauses.headings
-        and _opens_with_question(clauses)
-    ):
-        out.reasons.add("unclear_indication")
+    if n and out.section == "description" and not clauses.headings:
+        asked = _asked(clauses)
+        if asked and not clauses.sentence[-1]:
+            if any(hit.assertion == "uncertain" for hits in clauses.hits.values() for hit in hits):
+                out.reasons.add(ASKS)
+        elif asked and _answered(clauses, asked):
+            out.reasons.add("unclear_indication")
     if remains_elsewhere(clauses):
         out.reasons.add("ambiguous_scope")
     return out
 
 
-def _opens_with_question(clauses: Clauses) -> bool:
-    """Whether a line opens with a bare doubt, of a region that its later sentences call normal.
-
-    "Nghi viêm phổi. Hai phổi sáng." may give the question before the answer.
-    """
-    opening = next((item for item in clauses.items if item.kind not in FILLERS and item.kind != PUNCT), None)
-    if opening is None or not doubts(opening):
-        return False
+def _asked(clauses: Clauses) -> set[str | None]:
+    """Regions of the bare diagnoses that a line opens with and says nothing beside: "Nghi viêm phổi.", "COPD."."""
     asked: set[str | None] = set()
+    bare = True
+    for k, item in enumerate(clauses.items):
+        if clauses.sentence[k]:
+            break
+        bare = bare and item.kind not in (STRUCTURE, SIDE, AMOUNT)
+        for hit in clauses.hits.get(k, ()):
+            if hit.numeric or not hit.sense.finding or hit.sense.region in (None, "other") or hit.side is not None:
+                return set()
+            if hit.assertion not in ASSERTED or (hit.assertion == "present" and hit.structure is not None):
+                return set()
+            asked.add(hit.sense.region)
+    if not bare and not (clauses.items[0].cue is not None and doubts(clauses.items[0])):
+        return set()
+    return asked
+
+
+def _answered(clauses: Clauses, asked: set[str | None]) -> bool:
+    """Whether later sentences call one of these regions normal and none of them ill: then it may have been the question."""
     called_normal: set[str | None] = set()
     for k, hits in clauses.hits.items():
-        for hit in hits:
-            there = hit.sense.finding is not None and hit.assertion in ("present", "uncertain")
-            if clauses.sentence[k] == 0 and hit.structure is None and hit.assertion == "uncertain":
-                asked.add(hit.sense.region)
-            elif there or clauses.sentence[k] == 0:
-                return False
+        for hit in hits if clauses.sentence[k] else ():
+            if hit.sense.finding is not None and hit.assertion in ASSERTED:
+                if hit.sense.region in asked:
+                    return False
             elif hit.assertion not in ("historical", "excluded"):
                 called_normal.add(hit.structure.region if hit.structure is not None else hit.sense.region)
     return not asked.isdisjoint(called_normal)

@@ -10,7 +10,20 @@ from __future__ import annotations
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED, Hit
-from labeler.pipe.items import CONJUNCTION, CUE, FILLERS, HEADING, LOCATIVE, NUMBER, PUNCT, SIGN, STRUCTURE, UNKNOWN
+from labeler.pipe.items import (
+    CONJUNCTION,
+    CUE,
+    FILLERS,
+    HEADING,
+    LOCATIVE,
+    NEUTRAL,
+    NUMBER,
+    PUNCT,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    contrasts,
+)
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
 from labeler.pipe.sentence import Sentence
 
@@ -97,6 +110,8 @@ class CueReader(Sentence):
                 self._close()
             if cue.scope == "clause" and not (self.past and self.override in (None, (self.past[-1], "historical"))):
                 return  # "chụp lại" ends the older film, but no advice
+            if cue.scope == "none" and self._affirms_question(k):
+                self.out.reasons.add("unclear_indication")
             if cue.scope != "none":
                 self.now.append(k)
                 self.override = None
@@ -152,6 +167,11 @@ class CueReader(Sentence):
             self._backward(k, kind)  # "dịch không, khí không"
             return
         self.scope = Scope(k, kind, "list" if cue.scope == "around" else cue.scope, again)
+
+    def _affirms_question(self, k: int) -> bool:
+        """Whether a line answers yes to what another one asked: "Trả lời: có, ..."."""
+        opens = k > 1 and self.items[k - 1].key == ":" and not self.clauses.findings(0, k)
+        return opens and self.ends_after(k) and all(self.items[j].kind in (HEADING, NEUTRAL) for j in range(k - 1))
 
     def _earlier(self, k: int, scope: str) -> None:
         """Words of an older film: of what was just said, else of what follows, up to words of now."""
@@ -228,10 +248,13 @@ class CueReader(Sentence):
                 self.out.reasons.add("unclear_indication")
             return
         scope = self.scope
+        if k and self.items[k - 1].key == "0" and hit.sense.finding is not None:
+            hit.assertion, hit.cue = "absent", k - 1  # "0 nốt, 0 đám mờ"
+            return
         if scope is None:
             unit = self.items[k].unit
             if hit.sense.finding is None:
-                self._within_limits(k)
+                self._within_limits(k, hit)
                 if unit is not None and unit.denies and self.after_colon(k):
                     self._answers_field(k)
                 if unit is not None and unit.denies:  # "không có bệnh" may go on: "... lao phổi"
@@ -301,16 +324,29 @@ class CueReader(Sentence):
             elif hit.assertion == "present":
                 self.out.reasons.add("negated_normal")
 
-    def _within_limits(self, k: int) -> None:
+    def _within_limits(self, k: int, normal: Hit) -> None:
         """A number above the adult threshold that the reader calls normal ("0,52, trong giới hạn của trẻ nhỏ")."""
         hits = self.said_before(k, False)
         unit = self.items[k].unit
-        if not hits and self.clauses.segment[k - 1] != self.clauses.segment[k] and unit is not None and not unit.denies:
+        opens = self.clauses.segment[k - 1] != self.clauses.segment[k] or contrasts(self.items[k - 1])
+        if not hits and opens and unit is not None and not unit.denies:
             hits = self.clauses.findings(self.first, k, self.clauses.segment[k] - 1)
         for hit in hits:
             bracketed = self._is_reference(hit.item, k)
-            if hit.numeric and hit.assertion == "present" and not bracketed and len(unit.words) > 1:  # type: ignore[union-attr]
+            if hit.assertion != "present" or bracketed or unit is None or len(unit.words) < 2:
+                continue
+            if hit.numeric:
                 hit.assertion, hit.cue = "absent", k
+            elif self._calls_normal(normal, hit, k):
+                self.out.reasons.add("negated_normal")  # "tuyến ức to bình thường", "quai chủ vồng, trong giới hạn"
+
+    def _calls_normal(self, normal: Hit, hit: Hit, k: int) -> bool:
+        """Whether a bare "bình thường" at k is said of a finding: of no other structure or side, and no comparison."""
+        if not normal.sense.generic or (normal.structure is not None and normal.anchor != hit.anchor):
+            return False
+        own = (j for j in range(max(hit.item + 1, k - 2), k) if self.clauses.segment[j] == self.clauses.segment[k])
+        units = (self.items[j].unit for j in own)
+        return not any(unit is not None and unit.role in ("left", "right", "more", "less") for unit in units)
 
     def _is_reference(self, first: int, k: int) -> bool:
         """Whether "bình thường" at k names the limits of the normal: "0,56 (bình thường < 0,5)"."""

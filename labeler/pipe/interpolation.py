@@ -22,6 +22,7 @@ from labeler.pipe.items import (
     CONJUNCTION,
     CUE,
     HEADING,
+    LOCATIVE,
     NEUTRAL,
     NUMBER,
     PUNCT,
@@ -101,6 +102,7 @@ BOUNDARY = 2  # segments from an opacity to the line that bounds it
 FLAG = "flag"  # a line says no more than that something is wrong: another line may say what
 COLLAPSED_LUNG = "collapsed_lung"  # beside a pneumothorax in another line it may only be how large that is
 BETWEEN = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT})  # what may stand between a finding and its cause
+PLACES = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT, NUMBER, LOCATIVE})  # what may stand before the cause
 AROUND = ("chest_wall", "pleura")
 MAX_HARMLESS = 2  # unknown words beside an understood predicate
 GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
@@ -164,6 +166,8 @@ class Interpolator:
                     reasons.add("unspecified")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
+                if self._cause(clauses, hit) is not None:
+                    reasons.add("unspecified")
                 if (
                     hit.structure is None
                     and sense.generic
@@ -248,7 +252,7 @@ class Interpolator:
         """Hits that say something, in text order."""
         for k in sorted(clauses.hits):
             hits = clauses.hits[k]
-            generic = [hit.sense.generic for hit in hits]
+            generic = [hit.sense.generic and hit.sense.finding is not None for hit in hits]
             introduces = True in generic and self._introduces(clauses, k)
             for hit in hits:
                 if hit.sense is UNATTACHED or (introduces and hit.assertion in ASSERTED):
@@ -259,6 +263,8 @@ class Interpolator:
                     self._as_shadow(clauses, hit)
                 elif hit.sense.finding in self.lucencies and hit.side in ("left", "right"):
                     self._as_overlaid(clauses, hit)
+                if hit.assertion in ASSERTED and hit.sense.finding:
+                    self._as_explained(clauses, hit)
                 yield k, hit
 
     def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
@@ -359,6 +365,44 @@ class Interpolator:
         region = items[k + 2].unit.structure.region  # type: ignore[union-attr]
         ends = all(item.kind in (SIDE, NEUTRAL) or item.key in STOPS for item in items[k + 3 :])
         return ends and all(hit.anchor is None and hit.sense.region != region for hit in clauses.hits[k])
+
+    def _cause(self, clauses: Clauses, hit: Hit) -> int | None:
+        """The word that puts a finding down to what is none: "bóng mờ cạnh trung thất là mạch máu", "mờ đáy do bóng vú"."""
+        items, segment = clauses.items, clauses.segment
+        first = max(hit.item, hit.anchor) if hit.anchor is not None else hit.item
+        k = first + 1
+        while k < len(items) and segment[k] == segment[first] and not _gives_cause(items[k]):
+            if items[k].kind not in PLACES and k not in clauses.absorbed:
+                break
+            k += 1
+        if k + 1 < len(items) and (items[k].key == "," or contrasts(items[k])) and _gives_cause(items[k + 1]):
+            return k + 1 if self._overlaid(clauses, k + 1) else None  # "trông như nốt nhưng là bóng vú"
+        if k + 1 >= len(items) or segment[k + 1] != segment[first] or not _gives_cause(items[k]):
+            return None
+        if self._overlaid(clauses, k):
+            return k
+        before = items[k - 1].unit
+        if before is not None and before.role == "more":
+            return None  # "dạng dày dính hơn là dịch"
+        rest = [j for j in range(k + 1, len(items)) if segment[j] == segment[k]]
+        plain = items[rest[0]].kind != NUMBER and all(items[j].kind != CUE for j in rest)
+        return k if plain and not clauses.findings(rest[0], rest[-1] + 1) else None
+
+    def _as_explained(self, clauses: Clauses, hit: Hit) -> None:
+        """What is put down to something that lies over the film is not there; a foreign body may well be a button."""
+        cause = self._cause(clauses, hit)
+        foreign = hit.structure is None and hit.sense.region == "other"
+        if cause is not None and not foreign and self._overlaid(clauses, cause):
+            hit.assertion, hit.cue = "absent", cause
+
+    def _overlaid(self, clauses: Clauses, cause: int) -> bool:
+        """Whether the cause is something that lies over the film: "do bóng vú", "là khóa áo"."""
+        for item in clauses.items[cause + 1 :]:
+            if item.unit is not None and item.unit.role == "overlay":
+                return True
+            if item.kind not in (NEUTRAL, LOCATIVE, SIDE):
+                return False
+        return False
 
     def _refers_back(self, clauses: Clauses, k: int) -> bool:
         """Whether a generic word goes on about a finding before it: "lao phổi có hang, tổn thương mức độ vừa"."""
@@ -542,6 +586,11 @@ def _names(said: set[Said]) -> frozenset[str]:
 def _flags(item: Item) -> bool:
     """Whether an item may stand in a line that only says that something is wrong: "kết quả: bất thường"."""
     return item.kind in (SIGN, HEADING, NEUTRAL, PUNCT)
+
+
+def _gives_cause(item: Item) -> bool:
+    role = item.unit.role if item.unit is not None else None
+    return item.key == "=" or (role == "cause" and item.kind == NEUTRAL)
 
 
 def _denies(item: Item) -> bool:

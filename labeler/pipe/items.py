@@ -12,7 +12,7 @@ _KIND_OF_ROLE = {
     "neutral": NEUTRAL, "link": NEUTRAL, "left": SIDE, "right": SIDE, "both": SIDE,
     "amount": AMOUNT, "locative": LOCATIVE, "above": LOCATIVE, "below": LOCATIVE, "conjunction": CONJUNCTION,
     "disjunction": CONJUNCTION, "modifier": NEUTRAL, "course": NEUTRAL, "more": NEUTRAL, "less": NEUTRAL,
-    "degree": NEUTRAL,
+    "degree": NEUTRAL, "cause": NEUTRAL, "overlay": NEUTRAL,
 }  # fmt: skip
 ARROWS = frozenset({"->", "=>", "→", "⇒"})  # keys of signs that lead to what is now
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeler.meanings import Sense
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE
+from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, Item
 from labeler.pipe.parts import Match
 from labeler.spelling import Reading
 
@@ -47,6 +47,11 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
         if later is not None:
             j, value = later
             above = value > unit.above
+        limit = None if sign or value <= unit.above else _limit(clauses, match, j)
+        if limit is not None and value <= limit[0]:
+            above = not limit[1]
+            if above:
+                clauses.unplaced.append(k)
         clauses.consumed.update(range(k + 1, j + 1))
         break
     if above is None:
@@ -75,9 +80,33 @@ def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float] | No
             return (j, value) if turned and value is not None and value <= 1 else None
         if item.key in ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
             turned = True
-        elif item.kind != NEUTRAL and not (item.kind == PUNCT and item.key == ","):
+        elif item.kind != NEUTRAL and not (item.kind == PUNCT and item.key in (",", "%")):
             return None
     return None
+
+
+def _limit(clauses: Clauses, match: Match, first: int) -> tuple[float, bool] | None:
+    """The last ratio in brackets after a number, unless it is an older one, and whether it surely is the limit of the normal.
+
+    "0,54 (bình thường đến 0,60)", but "0,54 (trước mổ 0,60)".
+    """
+    items = clauses.items
+    start = first + 2 if first + 1 < len(items) and items[first + 1].key == "%" else first + 1
+    if start >= len(items) or items[start].key != "(":
+        return None
+    end = next((j for j in range(start, len(items)) if items[j].key == ")"), len(items))
+    inside = items[start + 1 : end]
+    cues = (item.cue for item in inside if item.cue is not None)
+    if any(cue.assertion in ("earlier", "historical", "present") for cue in cues):
+        return None
+    numbers = [value for j in range(start + 1, end) if (value := _value(match.tokens, match.token(j))) is not None]
+    if not numbers or numbers[-1] > 1:
+        return None
+    return numbers[-1], any(_calls_normal(item) for item in inside)
+
+
+def _calls_normal(item: Item) -> bool:
+    return item.unit is not None and item.unit.alone is not None and item.unit.alone.finding is None
 
 
 def _value(tokens: list[Reading], at: int) -> float | None:

@@ -129,10 +129,13 @@ class Sentence:
 
     def _idles(self, k: int) -> bool:
         """Whether nothing is said from item k on up to the next stop, be it in brackets: "tràn khí: ko nhé"."""
-        for item in self.items[k : self.last + 1]:
+        for j in range(k, self.last + 1):
+            item = self.items[j]
             if item.key in _ENDS and item.key != ")":
                 return True
-            if item.kind not in (PUNCT, NEUTRAL) or describes(item):
+            place = item.kind == STRUCTURE and not self.clauses.takes_sign(j)  # "nốt mờ: chưa thấy ở hai phổi"
+            both = item.unit is not None and item.unit.role == "both"
+            if not (item.kind in (PUNCT, NEUTRAL) or place or both) or describes(item):
                 return False
         return True
 

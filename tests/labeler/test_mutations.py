@@ -45,6 +45,8 @@ ROLES = {
     "degree": ("Màng phổi hơi dày.", "pleural_thickening present"),
     "modifier": ("Phổi không đồng nhất.", "-"),
     "course": ("Phim trước có nốt mờ phổi phải, nay như cũ.", "nodule present right"),
+    "cause": ("Mờ đáy phổi phải do bóng vú.", "lung_opacity absent right"),
+    "overlay": ("Nốt mờ phổi phải là khuy áo.", "nodule absent right"),
 }  # fmt: skip
 CUES = [located.entry.id for located in RuleSet.load().all("cues")]
 
