@@ -372,8 +372,8 @@ class Interpolator:
         first = max(hit.item, hit.anchor) if hit.anchor is not None else hit.item
         k = first + 1
         while k < len(items) and segment[k] == segment[first] and not _gives_cause(items[k]):
-            if items[k].kind not in PLACES and k not in clauses.absorbed:
-                break
+            if items[k].kind not in PLACES and (items[k].kind != SIGN or clauses.findings(k, k + 1)):
+                break  # not "rộng hình cánh buồm là tuyến ức"
             k += 1
         if k + 1 < len(items) and (items[k].key == "," or contrasts(items[k])) and _gives_cause(items[k + 1]):
             return k + 1 if self._overlaid(clauses, k + 1) else None  # "trông như nốt nhưng là bóng vú"
