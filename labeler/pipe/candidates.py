@@ -21,6 +21,7 @@ from labeler.pipe.items import (
     STRUCTURE,
     UNKNOWN,
     Item,
+    gives_cause,
 )
 
 _TRANSPARENT = frozenset({SIDE, AMOUNT, NEUTRAL, NUMBER, UNKNOWN})
@@ -51,8 +52,8 @@ def right_of(clauses: Clauses, k: int) -> int | None:
                 return None
         elif kind == SIGN and _filler(items[j]):
             continue
-        elif kind not in _TRANSPARENT and kind != LOCATIVE:
-            return None
+        elif (kind not in _TRANSPARENT and kind != LOCATIVE) or gives_cause(items[j]):
+            return None  # "rốn phổi to là do mạch máu"
     return None
 
 

@@ -33,6 +33,7 @@ from labeler.pipe.items import (
     Item,
     contrasts,
     doubts,
+    gives_cause,
 )
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
@@ -371,13 +372,13 @@ class Interpolator:
         items, segment = clauses.items, clauses.segment
         first = max(hit.item, hit.anchor) if hit.anchor is not None else hit.item
         k = first + 1
-        while k < len(items) and segment[k] == segment[first] and not _gives_cause(items[k]):
+        while k < len(items) and segment[k] == segment[first] and not gives_cause(items[k]):
             if items[k].kind not in PLACES and (items[k].kind != SIGN or clauses.findings(k, k + 1)):
                 break  # not "rộng hình cánh buồm là tuyến ức"
             k += 1
-        if k + 1 < len(items) and (items[k].key == "," or contrasts(items[k])) and _gives_cause(items[k + 1]):
+        if k + 1 < len(items) and (items[k].key == "," or contrasts(items[k])) and gives_cause(items[k + 1]):
             return k + 1 if self._overlaid(clauses, k + 1) else None  # "trông như nốt nhưng là bóng vú"
-        if k + 1 >= len(items) or segment[k + 1] != segment[first] or not _gives_cause(items[k]):
+        if k + 1 >= len(items) or segment[k + 1] != segment[first] or not gives_cause(items[k]):
             return None
         if self._overlaid(clauses, k):
             return k
@@ -586,11 +587,6 @@ def _names(said: set[Said]) -> frozenset[str]:
 def _flags(item: Item) -> bool:
     """Whether an item may stand in a line that only says that something is wrong: "kết quả: bất thường"."""
     return item.kind in (SIGN, HEADING, NEUTRAL, PUNCT)
-
-
-def _gives_cause(item: Item) -> bool:
-    role = item.unit.role if item.unit is not None else None
-    return item.key == "=" or (role == "cause" and item.kind == NEUTRAL)
 
 
 def _denies(item: Item) -> bool:

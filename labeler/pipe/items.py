@@ -76,6 +76,12 @@ def doubts(item: Item) -> bool:
     return item.kind == CUE and item.cue is not None and item.cue.assertion == "uncertain"
 
 
+def gives_cause(item: Item) -> bool:
+    """Whether what follows an item says why a finding is seen, or what it is: "do", "là", "="."""
+    role = item.unit.role if item.unit is not None else None
+    return item.key == "=" or (role == "cause" and item.kind == NEUTRAL)
+
+
 def describes(item: Item) -> bool:
     """Whether an item says of what kind a finding is, or how it went on: "không thấy tổn thương mới" leaves old ones."""
     return item.unit is not None and item.unit.role in ("course", "modifier")
