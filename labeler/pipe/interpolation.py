@@ -9,20 +9,19 @@ detail (what explanations need) only when somebody asks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from labeler.lexicon import Lexicon
 from labeler.meanings import Structure
+from labeler.pipe.accounting import is_far_fetched, is_harmless, residue
 from labeler.pipe.assertion import SECTIONS_ABOUT_THE_FILM
+from labeler.pipe.attribution import Attribution, cause_of
 from labeler.pipe.chronology import of_a_kind
-from labeler.pipe.clauses import STOPS, UNATTACHED, Clauses, Hit
+from labeler.pipe.clauses import STOPS, Clauses, Hit
 from labeler.pipe.items import (
-    AMOUNT,
     CONJUNCTION,
     CUE,
     HEADING,
-    LOCATIVE,
     NEUTRAL,
     NUMBER,
     PUNCT,
@@ -32,15 +31,13 @@ from labeler.pipe.items import (
     UNKNOWN,
     Item,
     contrasts,
-    doubts,
-    gives_cause,
 )
 from labeler.pipe.parts import Match
 from labeler.pipe.places import extent, location
 from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
 from labeler.rules import RuleKey
-from labeler.typing_slips import EDIT, LOST_MARKS
+from labeler.typing_slips import LOST_MARKS
 
 Said = tuple[str, str | None]  # a finding and its side
 
@@ -99,14 +96,8 @@ class Detail(NamedTuple):
     region: str | None
 
 
-BOUNDARY = 2  # segments from an opacity to the line that bounds it
 FLAG = "flag"  # a line says no more than that something is wrong: another line may say what
 COLLAPSED_LUNG = "collapsed_lung"  # beside a pneumothorax in another line it may only be how large that is
-BETWEEN = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT})  # what may stand between a finding and its cause
-PLACES = frozenset({SIDE, NEUTRAL, STRUCTURE, AMOUNT, NUMBER, LOCATIVE})  # what may stand before the cause
-AROUND = ("chest_wall", "pleura")
-MAX_HARMLESS = 2  # unknown words beside an understood predicate
-GUESS = 0.2  # cost from which a lone word taken for another one explains nothing
 DOUBTFUL = 0.25  # cost of a repair in letters; a sign that rests on one such word alone goes to a person, said of nothing on less
 _NONE: frozenset[Said] = frozenset()
 _NO_NAMES: frozenset[str] = frozenset()
@@ -119,14 +110,8 @@ class Interpolator:
         self.lexicon = lexicon
         self.bits = {region: 1 << i for i, region in enumerate(lexicon.rules.regions)}
         self.everywhere = sum(self.bits.values())
-        observations = {name: info.chexpert for name, info in lexicon.findings.items()}
-        self.collapses = {name for name, observation in observations.items() if observation == "Atelectasis"}
-        self.fractures = {name for name, observation in observations.items() if observation == "Fracture"}
-        self.pneumothoraces = {name for name, observation in observations.items() if observation == "Pneumothorax"}
-        opaque = {name: info.vindr for name, info in lexicon.findings.items() if "Lung Opacity" in info.vindr}
-        self.opacities = {name for name in opaque if observations[name] == "Lung Opacity"}
-        self.lucencies = {name for name, info in lexicon.findings.items() if "Emphysema" in info.vindr}
-        self.shadows = {name for name in opaque if observations[name] == "Pleural Effusion"}
+        self.attribution = Attribution(lexicon)
+        self.fractures = {name for name, info in lexicon.findings.items() if info.chexpert == "Fracture"}
 
     def verdict(self, clauses: Clauses, said: Assertions, doubt: bool, section: str) -> Verdict:
         """What a line means for the labels; `section` is the one it was read in."""
@@ -141,7 +126,7 @@ class Interpolator:
         historical = said.unchanged
         tells = False
         conclusion_normal = 0
-        for k, hit in self.hits(clauses):
+        for k, hit in self.attribution.hits(clauses):
             assertion, sense = hit.assertion, hit.sense
             tells = tells or (assertion != "historical" and assertion != "excluded")
             if sense.finding is not None and hit.cue is not None and _guessed(items[hit.cue], assertion):
@@ -155,7 +140,7 @@ class Interpolator:
                 doubtful = alone and items[k].cost >= (DOUBTFUL if hit.structure is not None else LOST_MARKS)
                 if doubtful or (items[k].guess and assertion == "present"):
                     reasons.add("uncertain_repair")
-                if sense.finding in self.collapses and self._is_whole_lung(clauses, hit):
+                if sense.finding in self.attribution.collapses and self.attribution.is_whole_lung(clauses, hit):
                     reasons.add(COLLAPSED_LUNG)
                 if assertion == "uncertain":
                     uncertain |= bit
@@ -167,7 +152,7 @@ class Interpolator:
                     reasons.add("unspecified")
                 if k in clauses.unplaced:
                     reasons.add("unclear_place")
-                if self._cause(clauses, hit) is not None:
+                if cause_of(clauses, hit) is not None:
                     reasons.add("unspecified")
                 if (
                     hit.structure is None
@@ -192,9 +177,9 @@ class Interpolator:
             reasons.add("not_assessable")
         if not clauses.hits:
             tells = any(item.kind == STRUCTURE or _denies(item) for item in items) and not any(map(_is_course, items))
-        for k in self.residue(clauses, said):
-            if items[k].kind == UNKNOWN or _far_fetched(items[k]):
-                if not self._harmless(clauses, k):
+        for k in residue(clauses, said):
+            if items[k].kind == UNKNOWN or is_far_fetched(items[k]):
+                if not is_harmless(clauses, k):
                     reasons.add("residue")
             elif k not in said.residue:
                 reasons.add("unattached_sign")
@@ -219,7 +204,7 @@ class Interpolator:
         mentions: list[RawMention] = []
         normal: list[NormalStatement] = []
         not_assessable = set(said.not_assessable)
-        for _, hit in self.hits(clauses):
+        for _, hit in self.attribution.hits(clauses):
             sense = hit.sense
             if sense.finding is None:
                 if hit.assertion == "present":
@@ -246,90 +231,9 @@ class Interpolator:
                     sense.layer, assertion, cue, repair, score,
                 )
             )  # fmt: skip
-        residue = tuple(span(k, k) for k in self.residue(clauses, said))
-        return Detail(tuple(mentions), tuple(normal), residue, frozenset(not_assessable), self._region(clauses, topic))
-
-    def hits(self, clauses: Clauses) -> Iterator[tuple[int, Hit]]:
-        """Hits that say something, in text order."""
-        for k in sorted(clauses.hits):
-            hits = clauses.hits[k]
-            generic = [hit.sense.generic and hit.sense.finding is not None for hit in hits]
-            introduces = True in generic and self._introduces(clauses, k)
-            for hit in hits:
-                if hit.sense is UNATTACHED or (introduces and hit.assertion in ASSERTED):
-                    continue
-                if hit.sense.finding in self.collapses and hit.assertion in ASSERTED:
-                    self._as_extent(clauses, hit)
-                elif hit.sense.finding in self.opacities and hit.assertion in ASSERTED:
-                    self._as_shadow(clauses, hit)
-                elif hit.sense.finding in self.lucencies and hit.side in ("left", "right"):
-                    self._as_overlaid(clauses, hit)
-                if hit.assertion in ASSERTED and hit.sense.finding:
-                    self._as_explained(clauses, hit)
-                yield k, hit
-
-    def _as_extent(self, clauses: Clauses, hit: Hit) -> None:
-        """A whole lung collapsed beside a pneumothorax of its side tells how large that is: no atelectasis of its own."""
-        if not self._is_whole_lung(clauses, hit):
-            return
-        for others in clauses.hits.values():
-            for other in others:
-                air = other.sense.finding in self.pneumothoraces and other.assertion == hit.assertion
-                if air and not {"left", "right"} <= {other.side, hit.side}:
-                    hit.sense = other.sense
-                    return
-
-    def _is_whole_lung(self, clauses: Clauses, hit: Hit) -> bool:
-        """Whether a collapse is one of a lung, and not of a lobe or a band."""
-        unit = clauses.items[hit.item].unit
-        assert unit is not None
-        held = hit.structure
-        if held is None and len(unit.words) > 1:  # "xẹp phổi"
-            inner = self.lexicon.find(unit.words[1:])
-            held = inner.structure if inner is not None else None
-        elif len(unit.words) > 1:
-            return False  # "dải xẹp"
-        return held is not None and held.location is None and not self._place_beside(clauses, hit.item)
-
-    def _as_shadow(self, clauses: Clauses, hit: Hit) -> None:
-        """An opacity that is bounded by a meniscus of its side is that of the fluid: "mờ đáy phổi, đường cong Damoiseau"."""
-        k, (_, end) = hit.item, clauses.sentence_of(hit.item)
-        for other in clauses.findings(k + 1, end):
-            near = clauses.segment[other.item] - clauses.segment[k] <= BOUNDARY
-            bounds = other.sense.finding in self.shadows and other.assertion == hit.assertion
-            if near and bounds and not {"left", "right"} <= {other.side, hit.side}:
-                hit.sense = other.sense
-                return
-
-    def _as_overlaid(self, clauses: Clauses, hit: Hit) -> None:
-        """A lung more lucent on one side for what lies around it is not ill itself: "tăng sáng phổi trái do mất bóng vú"."""
-        items, k = clauses.items, hit.item + 1
-        while k < len(items) and clauses.segment[k] == clauses.segment[hit.item] and items[k].kind in BETWEEN:
-            k += 1
-        causes = clauses.hits.get(k, ()) if items[k - 1].kind == NEUTRAL else ()
-        for other in causes:
-            if other.sense.region in AROUND and other.assertion == hit.assertion:
-                hit.sense = other.sense
-
-    def _place_beside(self, clauses: Clauses, k: int) -> bool:
-        """Whether the segment of an item names a place."""
-        for j, item in enumerate(clauses.items):
-            if item.kind == STRUCTURE and clauses.segment[j] == clauses.segment[k]:
-                structure = item.unit.structure if item.unit is not None else None
-                if structure is not None and len(structure.lineage) > 1:
-                    return True
-        return False
-
-    def _introduces(self, clauses: Clauses, k: int) -> bool:
-        """Whether a generic word ("tổn thương", "bất thường:") only introduces the finding right after it."""
-        items = clauses.items
-        first = k + 2 if k + 2 < len(items) and items[k + 1].key == ":" else k + 1
-        for j in range(first, min(first + 4, len(items))):
-            if clauses.segment[j] != clauses.segment[first] or (items[j].kind == CUE and not doubts(items[j])):
-                return False
-            if items[j].kind == SIGN:
-                return any(hit.sense.finding and not hit.sense.generic for hit in clauses.hits.get(j, ()))
-        return False
+        unexplained = tuple(span(k, k) for k in residue(clauses, said))
+        about = self._region(clauses, topic)
+        return Detail(tuple(mentions), tuple(normal), unexplained, frozenset(not_assessable), about)
 
     def _unanswered(self, clauses: Clauses, hit: Hit) -> bool:
         """Whether a finding only names a field that is left empty, or has a bare 0 behind it: "Gãy xương:", "TDMP 0"."""
@@ -366,44 +270,6 @@ class Interpolator:
         region = items[k + 2].unit.structure.region  # type: ignore[union-attr]
         ends = all(item.kind in (SIDE, NEUTRAL) or item.key in STOPS for item in items[k + 3 :])
         return ends and all(hit.anchor is None and hit.sense.region != region for hit in clauses.hits[k])
-
-    def _cause(self, clauses: Clauses, hit: Hit) -> int | None:
-        """The word that puts a finding down to what is none: "bóng mờ cạnh trung thất là mạch máu", "mờ đáy do bóng vú"."""
-        items, segment = clauses.items, clauses.segment
-        first = max(hit.item, hit.anchor) if hit.anchor is not None else hit.item
-        k = first + 1
-        while k < len(items) and segment[k] == segment[first] and not gives_cause(items[k]):
-            if items[k].kind not in PLACES and (items[k].kind != SIGN or clauses.findings(k, k + 1)):
-                break  # not "rộng hình cánh buồm là tuyến ức"
-            k += 1
-        if k + 1 < len(items) and (items[k].key == "," or contrasts(items[k])) and gives_cause(items[k + 1]):
-            return k + 1 if self._overlaid(clauses, k + 1) else None  # "trông như nốt nhưng là bóng vú"
-        if k + 1 >= len(items) or segment[k + 1] != segment[first] or not gives_cause(items[k]):
-            return None
-        if self._overlaid(clauses, k):
-            return k
-        before = items[k - 1].unit
-        if before is not None and before.role == "more":
-            return None  # "dạng dày dính hơn là dịch"
-        rest = [j for j in range(k + 1, len(items)) if segment[j] == segment[k]]
-        plain = items[rest[0]].kind != NUMBER and all(items[j].kind != CUE for j in rest)
-        return k if plain and not clauses.findings(rest[0], rest[-1] + 1) else None
-
-    def _as_explained(self, clauses: Clauses, hit: Hit) -> None:
-        """What is put down to something that lies over the film is not there; a foreign body may well be a button."""
-        cause = self._cause(clauses, hit)
-        foreign = hit.structure is None and hit.sense.region == "other"
-        if cause is not None and not foreign and self._overlaid(clauses, cause):
-            hit.assertion, hit.cue = "absent", cause
-
-    def _overlaid(self, clauses: Clauses, cause: int) -> bool:
-        """Whether the cause is something that lies over the film: "do bóng vú", "là khóa áo"."""
-        for item in clauses.items[cause + 1 :]:
-            if item.unit is not None and item.unit.role == "overlay":
-                return True
-            if item.kind not in (NEUTRAL, LOCATIVE, SIDE):
-                return False
-        return False
 
     def _refers_back(self, clauses: Clauses, k: int) -> bool:
         """Whether a generic word goes on about a finding before it: "lao phổi có hang, tổn thương mức độ vừa"."""
@@ -459,8 +325,8 @@ class Interpolator:
 
     def fills_with_air(self, present: frozenset[Said]) -> bool:
         """Whether a collapse and a pneumothorax may be of the same side."""
-        collapsed = [side for finding, side in present if finding in self.collapses]
-        air = [side for finding, side in present if finding in self.pneumothoraces]
+        collapsed = [side for finding, side in present if finding in self.attribution.collapses]
+        air = [side for finding, side in present if finding in self.attribution.pneumothoraces]
         return any({"left", "right"} != {side, other} for side in collapsed for other in air)
 
     def _mask(self, regions: tuple[str, ...]) -> int:
@@ -470,79 +336,6 @@ class Interpolator:
     def _follows_finding(self, clauses: Clauses, k: int) -> bool:
         """Whether a finding that is there stands before an item in its segment."""
         return any(hit.assertion in ASSERTED for hit in clauses.findings(0, k, clauses.segment[k]))
-
-    def residue(self, clauses: Clauses, said: Assertions) -> list[int]:
-        """Items that nothing explains, unless they are not about this film or their existence is denied."""
-        if not (clauses.puzzling or clauses.unattached or said.residue):
-            return []
-        items, excluded = clauses.items, said.excluded
-        out: set[int] = set()
-        for k, item in enumerate(items):
-            if excluded[k]:
-                continue
-            if item.kind == UNKNOWN:
-                if k not in said.denied:
-                    out.add(k)
-            elif _far_fetched(item) and not clauses.takes_sign(k):
-                out.add(k)  # "phổi lát đá" names no spleen (lách)
-            elif self._modifies(item) and k not in said.denied and not self._beside_finding(clauses, k):
-                out.add(k)
-        for k in clauses.unattached:
-            if (
-                not excluded[k]
-                and not self._names_field(clauses, k)
-                and any(h.assertion in ASSERTED for h in clauses.hits[k])
-            ):
-                out.add(k)
-        out.update(k for k in said.residue if not excluded[k])
-        return sorted(out)
-
-    def _harmless(self, clauses: Clauses, k: int) -> bool:
-        """Whether an unknown word cannot well change a label: one or two that describe a finding which is there.
-
-        "Đám mờ xyz đáy phổi" says what it says; "hai phổi sáng xyz", "phổi phải xyz", "có xyz" and "đám mờ và xyz" may say
-        anything, and so may "tràn dịch xyz", which may be where the fluid is.
-        """
-        items, segment = clauses.items, clauses.segment
-        j = k - 1
-        while j >= 0 and items[j].kind in (UNKNOWN, NEUTRAL) and segment[j] == segment[k]:
-            j -= 1
-        if j >= 0 and segment[j] == segment[k] and items[j].kind in (CONJUNCTION, CUE):
-            return False
-        if j >= 0 and segment[j] == segment[k] and items[j].kind in (STRUCTURE, SIDE) and j == k - 1:
-            return False  # said of the structure itself: "tim lờm xờm không to"
-        unknown = predicates = 0
-        for m, item in enumerate(items):
-            if segment[m] != segment[k]:
-                continue
-            if item.kind == UNKNOWN:
-                unknown += 1
-            for hit in clauses.hits.get(m, ()):
-                if hit.sense is not UNATTACHED:
-                    predicates += 1
-                    there = hit.sense.finding is not None and hit.assertion in ASSERTED
-                    if not there or m > k:
-                        return False  # what stands before a finding may deny it, beside a normal word be one
-                    if hit.structure is None and m == j:
-                        return False
-        return predicates > 0 and unknown <= MAX_HARMLESS
-
-    def _names_field(self, clauses: Clauses, k: int) -> bool:
-        """Whether a sign only names a field that is filled in with a finding: "Vôi: nốt vôi đỉnh phổi phải"."""
-        items = clauses.items
-        if k or len(items) < 3 or items[1].key != ":":
-            return False
-        return any(
-            hit.assertion in ASSERTED and not hit.sense.generic
-            for hit in clauses.findings(2, len(items), clauses.segment[2])
-        )
-
-    def _modifies(self, item: Item) -> bool:
-        return item.kind == NEUTRAL and item.unit is not None and item.unit.role == "modifier"
-
-    def _beside_finding(self, clauses: Clauses, k: int) -> bool:
-        """Whether the sentence of a modifier ("không đồng nhất") holds a finding that it can describe."""
-        return bool(clauses.findings(*clauses.sentence_of(k)))
 
     def section_after(self, clauses: Clauses, said: Assertions, section: str) -> str:
         """Headings alone in their line rule the lines below; one with a text after it rules its own line."""
@@ -597,14 +390,6 @@ def _is_course(item: Item) -> bool:
     """As on an older film: nobody knows how that was."""
     return item.unit is not None and item.unit.role == "course"
 
-
-def _far_fetched(item: Item) -> bool:
-    """Whether another word was taken for this one with no phrase around it that would speak for it.
-
-    A sign is not meant: what it says is shown, and doubted elsewhere.
-    """
-    lone = item.last - item.first == 1
-    return item.guess and item.kind != SIGN and item.cost >= (GUESS if lone else EDIT)
 
 
 def _guessed(cue: Item, assertion: str) -> bool:

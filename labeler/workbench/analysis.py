@@ -256,7 +256,7 @@ class _Analysis:
 
     def _look(self, reading: Reading) -> list[tuple[RuleKey, str | None, str]]:
         """Rule, finding and assertion of each hit."""
-        hits = self.catalog.labeler.interpolator.hits(reading.clauses)
+        hits = self.catalog.labeler.interpolator.attribution.hits(reading.clauses)
         return [(hit.sense.rule, hit.sense.finding, hit.assertion) for _, hit in hits]
 
     def _add(self, problem: Problem) -> None:

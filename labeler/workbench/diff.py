@@ -86,7 +86,7 @@ class _Side:
 
     def _look(self, reading: Reading) -> _Line:
         interpolator = self.catalog.labeler.interpolator
-        hits = list(interpolator.hits(reading.clauses))
+        hits = list(interpolator.attribution.hits(reading.clauses))
         verdict = interpolator.verdict(reading.clauses, reading.said, reading.match.doubt, reading.section)
         rules = {hit.sense.rule for _, hit in hits}
         said = {k for k, _ in hits}

@@ -73,7 +73,7 @@ class Stats:
         """The votes of a line, and the cues and headings in it."""
         votes = [
             Vote(hit.sense.rule, hit.sense.finding, hit.sense.region, hit.assertion, hit.side, hit.sense.whole_film)
-            for _, hit in self.catalog.labeler.interpolator.hits(reading.clauses)
+            for _, hit in self.catalog.labeler.interpolator.attribution.hits(reading.clauses)
         ]
         items = reading.clauses.items
         others = [item.cue.rule for item in items if item.kind == CUE and item.cue is not None]
