@@ -230,6 +230,26 @@ class Labeler:
                 present = present | entry.present if present else entry.present
                 names = names | entry.findings if names else entry.findings
             conclusion_normal |= entry.conclusion_normal
+        if reasons:
+            reasons = self._settled(reasons, entries, names, present, conclusion_normal)
+        if present:
+            if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
+                reasons |= {"conclusion_disagrees"}
+            for entry in entries:
+                if entry.denied and not names.isdisjoint(entry.denied) and _contradict(present, entry.absent):
+                    reasons |= {"contradiction"}
+                    break
+        if entries[-1].ends_in_past and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
+            reasons |= {"open_section"}
+        labels, unsure = self._classes(definite, uncertain)
+        status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
+        return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self, names)
+
+    def _settled(
+        self, reasons: frozenset[str], entries: list[Entry], names: frozenset[str], present: frozenset[Said],
+        conclusion_normal: int,
+    ) -> frozenset[str]:  # fmt: skip
+        """Reasons of a report: what a line leaves open may be settled by the others."""
         if COLLAPSED_LUNG in reasons:
             reasons -= {COLLAPSED_LUNG}
             if self.interpolator.fills_with_air(present):
@@ -248,18 +268,7 @@ class Labeler:
                 reasons |= {"empty"}
             elif conclusion_normal != self.interpolator.everywhere and _left_open(entries):
                 reasons |= {"unclear_time"}
-        if present:
-            if conclusion_normal and self.interpolator.disagrees(names, conclusion_normal):
-                reasons |= {"conclusion_disagrees"}
-            for entry in entries:
-                if entry.denied and not names.isdisjoint(entry.denied) and _contradict(present, entry.absent):
-                    reasons |= {"contradiction"}
-                    break
-        if entries[-1].ends_in_past and entries[-1].after.section not in SECTIONS_ABOUT_THE_FILM:
-            reasons |= {"open_section"}
-        labels, unsure = self._classes(definite, uncertain)
-        status = REVIEW if reasons and not reasons <= NOT_FOR_REVIEW else AUTO
-        return LabeledReport(text, labels, status, "rules", unsure, tuple(sorted(reasons)), None, self, names)
+        return reasons
 
     def template_report(self, text: str) -> LabeledReport | None:
         """The report of a text that equals a no-finding template as a whole, else None."""
