@@ -109,7 +109,7 @@ class Labeler:
 
     def __init__(self, rules: RuleSet, *, remember: bool = True, old: Labeler | None = None) -> None:
         """Labeler over a rule set; quickly made if it has most phrases in common with that of an `old` one."""
-        with _uncollected():
+        with uncollected():
             self._build(rules, remember, old)
 
     def _build(self, rules: RuleSet, remember: bool, old: Labeler | None) -> None:
@@ -419,8 +419,8 @@ class Labeler:
         return dict(found[0]), found[1]
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Rules live as long as the process: the collector need not walk them, neither while they are made nor later."""
+def uncollected() -> Iterator[None]:
+    """For what lives long, as rules do: the collector need not walk it, neither while it is made nor later."""
     collecting = gc.isenabled()
     gc.disable()
     try:

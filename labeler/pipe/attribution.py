@@ -136,6 +136,8 @@ def _as_explained(clauses: Clauses, hit: Hit) -> None:
 
 def cause_of(clauses: Clauses, hit: Hit) -> int | None:
     """The word that puts a finding down to what is none: "bóng mờ cạnh trung thất là mạch máu", "mờ đáy do bóng vú"."""
+    if not clauses.causes:
+        return None
     items, segment = clauses.items, clauses.segment
     first = max(hit.item, hit.anchor) if hit.anchor is not None else hit.item
     k = first + 1

@@ -66,6 +66,7 @@ class Clauses:
         "together",
         "puzzling",
         "course",
+        "causes",
         "timed",
     )
 
@@ -79,6 +80,7 @@ class Clauses:
         self.absorbed: set[int] = set()
         self.puzzling = False  # holds words that may turn out to be residue
         self.course = False  # tells how something of an older film went on
+        self.causes = False  # may say why a finding is seen, or what it is
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
@@ -103,8 +105,12 @@ class Clauses:
                 denied = sentence
             elif unit is not None and unit.role == "modifier":
                 self.puzzling = True
-            if unit is not None and unit.role == "course":
+            if unit is None:
+                self.causes = self.causes or item.key == "="
+            elif unit.role == "course":
                 self.course = True
+            elif unit.role == "cause" or item.key == "=":
+                self.causes = True
             if unit is not None and (kind == CUE or unit.section is not None):
                 cue = unit.cue
                 if unit.section is not None and self._is_heading(k, fresh):

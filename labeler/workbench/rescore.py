@@ -10,7 +10,7 @@ from pathlib import Path
 from labeler.evaluate import Outcome, outcomes
 from labeler.io.gold import Gold, gold_files, read_gold
 from labeler.io.sources import BadInput
-from labeler.labeler import Labeler
+from labeler.labeler import Labeler, uncollected
 from labeler.rules import RuleSet
 from labeler.workbench.affected import Typed, affected
 
@@ -75,7 +75,8 @@ class Rescorer:
         else:
             self.gold = read_gold(self._paths, old.classes)
         known = self.labeler.lines()
-        self.outcomes = outcomes(self.labeler, self.gold.reports)
+        with uncollected():
+            self.outcomes = outcomes(self.labeler, self.gold.reports)
         self.reread = len(self.labeler.lines() - known)
         return before
 
