@@ -33,14 +33,14 @@ _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')}
 _FIELD = re.compile(r"[^:\[☐□☑☒✔]+:(?=[^:]*[\[☐□☑☒✔])")  # "Tim: [x] bình thường [ ] to"
 _OPTION = re.compile(r" *[^ :].*(?<![:( ]) *")
 _LEADER = re.compile(r"(?<=[^\W\d_])[ ]*(?:\.{4,}|_{4,})")  # "Tràn dịch ........ không"
-_PLAIN = re.compile(rf"- [{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})]\.?")
+_PLAIN = re.compile(rf"- ([{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})])\.?")
 _MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
 _FIRST = re.compile(r"[^\W_]+")
 _LAST = re.compile(r"([^\W_]+)[ ]*$")
 
 
 class Line(NamedTuple):
-    """An item of a normalised line without its bullet: its span there, its text, and whether it had a bullet."""
+    """An item of a normalised line without its bullet and full stop: its span there, its text, whether it had a bullet."""
 
     start: int
     end: int
@@ -102,7 +102,8 @@ class Splitter:
 
     def plain(self, raw: str) -> Line | None:
         """The item of the commonest kind of raw line, clean and whole as it stands: a dash, words, and no numbers."""
-        return Line(2, len(raw), True, raw[2:]) if _PLAIN.fullmatch(raw) is not None else None
+        found = _PLAIN.fullmatch(raw)
+        return Line(2, found.end(1), True, found[1]) if found is not None else None
 
     def split(self, text: str) -> list[Line]:
         """Items of a normalised line: more than one where bullets, numbers or markup part it."""
@@ -210,6 +211,8 @@ def _add(raw: str, start: int, end: int, at: int, bullet: bool, out: list[Line])
     text = raw[start:end]
     stripped = text.strip()
     if _FIRST.search(stripped) is not None:
+        if stripped[-1] == "." and (stripped[-2].isalnum() or stripped[-2] == ")"):
+            stripped = stripped[:-1]  # it ends what ends here anyway
         start += len(text) - len(text.lstrip())
         out.append(Line(at + start, at + start + len(stripped), bullet, stripped))
 

@@ -28,6 +28,7 @@ class Rescorer:
         self._paths, self._rules = gold, rules
         self.labeler = Labeler.from_rules(rules)
         self.gold: Gold = read_gold(gold, self.labeler.classes)
+        self._gold_saved = False  # since it was last read
         self._typed = Typed(())
         self.reread = 0  # lines that were read for the last update
         self.outcomes = outcomes(self.labeler, self.gold.reports)
@@ -62,18 +63,19 @@ class Rescorer:
         """Take in what was saved, and give the outcomes as they were before."""
         before, old = self.outcomes, self.labeler
         now = self.stamps()
-        gold_stays = all(file.match("*.y*ml") for file in self._changed(now))
+        # Remembered until it is read: while the rules are broken, it is not.
+        self._gold_saved |= any(not file.match("*.y*ml") for file in self._changed(now))
         self._stamps = now
         rules = RuleSet.load(self._rules)
         if rules.hash != old.rules.hash:
             new = Labeler(rules, old=old)
-            gold_stays = gold_stays and new.classes == old.classes
-            gold = self.gold if gold_stays else read_gold(self._paths, new.classes)
+            gold = read_gold(self._paths, new.classes) if self._gold_saved or new.classes != old.classes else self.gold
             self.prepare()
             new.take_over(old, affected(self._typed, old, new))
             self.labeler, self.gold = new, gold
         else:
             self.gold = read_gold(self._paths, old.classes)
+        self._gold_saved = False
         known = self.labeler.lines()
         with uncollected():
             self.outcomes = outcomes(self.labeler, self.gold.reports)
