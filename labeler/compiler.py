@@ -123,8 +123,10 @@ class Compiler:
         self.findings[entry.id] = FindingInfo(entry.id, entry.name, entry.region, entry.chexpert, vindr)
         for i, pattern in enumerate(entry.phrases):
             rule = located.key("phrases", i)
-            asked = entry.chexpert in RULED_OUT
-            sense = Sense(entry.id, entry.region, rule, located.layer, generic=entry.generic, ruled_out=asked)
+            sense = Sense(
+                entry.id, entry.region, rule, located.layer, generic=entry.generic,
+                ruled_out=entry.chexpert in RULED_OUT, device=entry.chexpert == "Support Devices",
+            )  # fmt: skip
             self._sign(located, pattern, ("phrases", i), sense)
         if entry.measure is not None:
             sense = Sense(entry.id, entry.region, located.key("measure"), located.layer)

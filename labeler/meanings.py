@@ -25,6 +25,7 @@ class Sense:
     whole_film: bool = False
     generic: bool = False  # "tổn thương", "bình thường": names no particular finding
     ruled_out: bool = False  # of those that films are read for, and that lists deny by name
+    device: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,8 +144,9 @@ class Speller:
         if not any(ch.isdigit() for ch in chunk):
             return self._letters(chunk, 0)
         key = chunk.lower()
-        if key in self.vocabulary:
-            return ((0, len(chunk), Reading(key, (Candidate((key,)),), key)),)
+        if key in self.vocabulary or key in self.lexicon.abbreviations:
+            plain = key if key in self.vocabulary else None
+            return ((0, len(chunk), Reading(key, self._exact(chunk, key), plain)),)
         if _VERTEBRA.fullmatch(key):
             either = (Candidate((ANY_VERTEBRA,)), Candidate((ANY_NUMBER,)))
             return ((0, len(chunk), Reading(key, either, None, number=True)),)
@@ -191,13 +192,14 @@ class Speller:
         out: list[Candidate] = []
         if key in self.vocabulary:
             out.append(Candidate((key,)))
-        if key in ("K", "M") and key.lower() in self.vocabulary:
-            out.append(Candidate((key.lower(),), 0.01, context=True))
         for words in self.lexicon.abbreviations.get(key, ()):
             out.append(Candidate(words))
-        if word.isupper() and len(key) == 1 and key.lower() != key:
-            for words in self.lexicon.abbreviations.get(key.lower(), ()):
-                out.append(Candidate(words))
+        if key in ("K", "M"):
+            small = key.lower()
+            if small in self.vocabulary:
+                out.append(Candidate((small,), 0.01, context=True))
+            for words in self.lexicon.abbreviations.get(small, ()):
+                out.append(Candidate(words, 0.01, context=True))
         if not has_marks(word) and len(word) > 1 and key not in self.lexicon.abbreviations:
             for known in self._by_skeleton.get(skeleton(word), ()):
                 if known != key and has_marks(known):
@@ -322,8 +324,11 @@ class Speller:
         if len(piece) < 2 or len(piece) > 7:
             return False
         key = word_key(piece)
-        if key in self.vocabulary or (len(piece) >= 3 and piece.isupper() and key in self.lexicon.abbreviations):
+        short = self.lexicon.abbreviations.get(key, ())
+        if key in self.vocabulary or (short and len(piece) >= 3 and piece.isupper()):
             return True
+        if short and all(len(words) == 1 for words in short):
+            return True  # another spelling of a word: "timko to"
         return len(piece) >= 3 and not has_marks(piece) and skeleton(piece) in self._by_skeleton
 
 

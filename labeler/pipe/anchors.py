@@ -28,6 +28,7 @@ from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
     CUE,
+    FILLERS,
     HEADING,
     LOCATIVE,
     NEUTRAL,
@@ -124,7 +125,10 @@ class Anchorer:
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)  # "hang trong nhu mô", not "phổi trong"
             return
         at: int | None = None
-        if right is not None and not claimed(clauses, right) and (left is None or is_near(clauses, k, right)):
+        opens = k > 0 and right == k + 1 and clauses.items[k - 1].kind == CONJUNCTION  # "và hạch rốn phổi không to"
+        if right is not None and (
+            opens or (not claimed(clauses, right) and (left is None or is_near(clauses, k, right)))
+        ):
             at = right
         elif left is not None:
             at = left
@@ -206,7 +210,8 @@ class Anchorer:
         if shorten(clauses, k, self.lexicon):
             self._sign(clauses, k, topic)
             return
-        if unit.role == "course":  # "góc sườn hoành tù, giảm nhiều so với trước"
+        # "góc sườn hoành tù, giảm nhiều so với trước", "đứt dây máy tạo nhịp"
+        if unit.role == "course" or (unit.role == "modifier" and _beside_device(clauses, k)):
             clauses.items[k] = clauses.items[k].as_kind(NEUTRAL)
             return
         clauses.leave(k)
@@ -222,14 +227,14 @@ class Anchorer:
             j -= 1
         noun = items[j].unit if j >= 0 and items[j].kind == SIGN else None
         places = [hit.anchor for hit in clauses.hits.get(j, ()) if hit.anchor is not None]
-        if noun is None or noun.alone is None or predicate is None or not places or not all(j < place <= at for place in places):
+        if noun is None or noun.alone is None or predicate is None or not any(j < place <= at for place in places):
             return
         if at in places and any(item.kind == PUNCT for item in items[j:k]):
             return  # "hạch rốn phổi phải, rốn phổi trái không to"
         if clauses.sentence[j] == clauses.sentence[k] and sense_at(clauses, j, at) is not None:
             whole = self.lexicon.find(noun.words + predicate.words)  # "hạch to"
             if whole is not None and whole.says_finding:
-                clauses.together[k] = j
+                clauses.together[k] = self._listed(clauses, j)
 
     def _predicate_of_noun(self, clauses: Clauses, k: int) -> bool:
         """Say a denied predicate of the noun that a field names: "Hạch trung thất, rốn phổi: không to"."""
@@ -248,8 +253,24 @@ class Anchorer:
         if whole is None or not whole.says_finding:
             return False
         clauses.add(k, None, None, clauses.hits[j][0].sense)
-        clauses.together[k] = j
+        clauses.together[k] = self._listed(clauses, j)
         return True
+
+    def _listed(self, clauses: Clauses, k: int) -> list[int]:
+        """A noun and those like it that are listed before it: "hạch trung thất, hạch rốn phổi", but no "hạch to"."""
+        items, noun = clauses.items, clauses.items[k].unit
+        assert noun is not None
+        out = [k]
+        for j in range(k - 1, -1, -1):
+            unit = items[j].unit
+            if items[j].kind == SIGN and unit is not None and unit.words[0] == noun.words[0] and j in clauses.hits:
+                place = self.lexicon.find(unit.words[1:])
+                if len(unit.words) > 1 and (place is None or place.structure is None):
+                    break
+                out.append(j)
+            elif items[j].kind not in _BETWEEN_PLACES and items[j].key not in (",", "/", "-"):
+                break
+        return out
 
     def _sign_in(self, unit: Unit) -> Unit | None:
         """The sign that a phrase begins with before its structure: "dày" in "dày màng phổi", if it means the same."""
@@ -282,6 +303,16 @@ def _follows_finding(clauses: Clauses, k: int) -> bool:
     if j < 0 or clauses.segment[j] != clauses.segment[k]:
         return False
     return any(hit.sense.finding is not None for hit in clauses.hits.get(j, ())) or j in clauses.absorbed
+
+
+def _beside_device(clauses: Clauses, k: int) -> bool:
+    """Whether a word describes a device: "đứt một dây máy tạo nhịp"."""
+    items = clauses.items
+    for near in (range(k - 1, -1, -1), range(k + 1, len(items))):
+        unit = next((items[j].unit for j in near if items[j].kind not in FILLERS), None)
+        if unit is not None and unit.alone is not None and unit.alone.device:
+            return True
+    return False
 
 
 def _names_other(clauses: Clauses, k: int, region: str | None) -> bool:

@@ -84,7 +84,7 @@ class Clauses:
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
         self.consumed: set[int] = set()
-        self.together: dict[int, int] = {}  # denied predicates that are said of a noun before its list of places too
+        self.together: dict[int, list[int]] = {}  # denied predicates that are said of nouns before their places too
         self.timed: list[int] = []  # words of time in sentences that do not go on to speak of now
         self._cut()
 

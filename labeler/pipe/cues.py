@@ -23,6 +23,7 @@ from labeler.pipe.items import (
     STRUCTURE,
     UNKNOWN,
     contrasts,
+    describes,
 )
 from labeler.pipe.scope import Scope, has_own_predicate, list_goes_on, names_structure, new_head
 from labeler.pipe.sentence import Sentence
@@ -232,8 +233,9 @@ class CueReader(Sentence):
         for hit in hits[1:]:
             hit.assertion, hit.cue = hits[0].assertion, hits[0].cue
         if k in self.clauses.together and hits[0].assertion == "absent":
-            for hit in self.clauses.hits.get(self.clauses.together[k], ()):
-                hit.assertion, hit.cue = "absent", hits[0].cue
+            for noun in self.clauses.together[k]:
+                for hit in self.clauses.hits.get(noun, ()):
+                    hit.assertion, hit.cue = "absent", hits[0].cue
         if self.scope is None or self.scope.assertion != "uncertain":
             self.clinical = False  # the film is being described
 
@@ -248,7 +250,9 @@ class CueReader(Sentence):
                 self.out.reasons.add("unclear_indication")
             return
         scope = self.scope
-        if k and self.items[k - 1].key == "0" and hit.sense.finding is not None:
+        if any(k in nouns for nouns in self.clauses.together.values()):
+            return  # "không nốt vôi, hạch rốn phổi không to": its own predicate tells
+        if k and self._counts_none(k - 1) and hit.sense.finding is not None:
             hit.assertion, hit.cue = "absent", k - 1  # "0 nốt, 0 đám mờ"
             return
         if scope is None:
@@ -273,6 +277,9 @@ class CueReader(Sentence):
             if self._is_place(scope, k):
                 self._close()  # "không thấy tràn khí quanh dẫn lưu"
                 return
+            if hit.sense.device and self._has_no_fault(scope, k):
+                scope.covered.append(hit)
+                return
             if self._owns_what_is_denied(scope, k):
                 self.out.reasons.add("ambiguous_scope")
         if scope.assertion == "uncertain" and self.clinical:
@@ -291,6 +298,11 @@ class CueReader(Sentence):
         scope.covered.append(hit)
         scope.comma = scope.conjunction = scope.disjunction = False
 
+    def _counts_none(self, k: int) -> bool:
+        """Whether an item is a 0, or the answer of a field that turns out to be its number: "nốt: 0 nốt"."""
+        unit = self.items[k].unit
+        return (unit is None and self.items[k].key == "0") or (unit is not None and unit.words == (":", "0"))
+
     def _misplaced(self) -> bool:
         """Whether a finding has no business where it stands: under technique, or in a plain sentence after advice."""
         if self.out.section == "advice":
@@ -300,6 +312,23 @@ class CueReader(Sentence):
     def _is_place(self, scope: Scope, k: int) -> bool:
         """Whether a finding at k only says where the one denied before it is not: "không hang cạnh nốt mờ"."""
         return bool(scope.covered) and not scope.comma and self.items[k - 1].kind == LOCATIVE
+
+    def _has_no_fault(self, scope: Scope, k: int) -> bool:
+        """Whether what is denied is a fault of the device at k: "không đứt dây máy tạo nhịp", "không thấy ống bị gập"."""
+        for step in (-1, 1):
+            j = k + step
+            while scope.item < j <= self.last and self.items[j].kind == NEUTRAL and not describes(self.items[j]):
+                j += step
+            if not scope.item < j <= self.last:
+                continue
+            if describes(self.items[j]):
+                if step > 0:
+                    self.out.reasons.add("ambiguous_scope")  # "không thấy ống mới"
+                return True
+            said = self.clauses.hits.get(j, ()) if self.items[j].kind == SIGN else ()
+            if said and not any(other.sense.device or other.sense.finding is None for other in said):
+                return True
+        return False
 
     def _owns_what_is_denied(self, scope: Scope, k: int) -> bool:
         """Whether what is denied may be a part or property of the finding at k: "không hang trong đám mờ đỉnh"."""

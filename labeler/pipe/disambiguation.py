@@ -67,14 +67,19 @@ def shorten(clauses: Clauses, k: int, lexicon: Lexicon) -> bool:
 def _result(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
     """Read a sign that ends a segment as a result: "TDMP +, TKMP -"; a lone dash at the end of a line may be none."""
     items = clauses.items
-    after = items[k + 1] if k + 1 < len(items) else None
-    if not k or items[k - 1].kind not in _DENIED or (after is not None and after.key not in _PARTS):
+    end = k + 1
+    field = k > 1 and items[k - 1].key == ":" and items[k - 2].kind in _DENIED
+    while field and end + 1 < len(items) and items[end].key == "/" and items[end + 1].key in _RESULTS:
+        end += 2  # "tràn dịch / tràn khí: - / -"
+    after = items[end] if end < len(items) else None
+    if (not field and (not k or items[k - 1].kind not in _DENIED)) or (after is not None and after.key not in _PARTS):
         return
     result = lexicon.find(_RESULTS[items[k].key])
     if result is None or result.cue is None:
         return
-    lone = after is None and not any(item.kind == CUE and item.key in _RESULTS for item in items[:k])
-    if lone and items[k].key == "-":
+    lone = after is None and not field and not any(item.kind == CUE and item.key in _RESULTS for item in items[:k])
+    mixed = any(item.key in _RESULTS and item.key != items[k].key for item in items[k:end])
+    if mixed or (lone and items[k].key == "-"):
         clauses.leave(k)
     else:
         items[k] = items[k].as_kind(CUE, result)

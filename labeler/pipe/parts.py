@@ -198,7 +198,7 @@ class Parts:
         if known is not None:
             return known
         numbered = item.kind == STRUCTURE and item.key[0].isdigit()  # "1/3 giữa", but a 2 may be a side
-        key = "" if item.key[0].isalpha() or numbered else item.key
+        key = "" if item.key[0].isalpha() or numbered or item.key == "(" else item.key
         like = self._like(unit) if plain and unit.section is None and kind_of(unit) == item.kind else None
         serial = self._serial(
             (*like, key) if like is not None

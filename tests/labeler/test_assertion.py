@@ -33,6 +33,24 @@ NEGATION = [
     ("Phổi: mờ đáy phải, tràn dịch: không.", "lung_opacity present right; pleural_effusion absent"),
     ("Màng phổi: không TD, không TK.", "pleural_effusion absent; pneumothorax absent"),
     ("Tràn dịch màng phổi phải ít, trái không.", "pleural_effusion present right"),
+    # spelt as typists do, wherever "không" may stand
+    ("Gãy xương sườn 7 (P) ko di lệch.", "rib_fracture present right"),
+    ("Nốt mờ đỉnh T, bờ k rõ, hok tràn dịch.", "nodule present left; pleural_effusion absent"),
+    ("0 nốt, 0 thấy đám mờ phổi.", "nodule absent; lung_opacity absent"),
+    # results, one field or two
+    ("TDMP: -", "pleural_effusion absent"),
+    ("Tràn dịch / tràn khí: - / -", "pleural_effusion absent; pneumothorax absent"),
+    ("Phổi: 0 nốt.", "nodule absent"),
+    # a noun with its predicate, in a list
+    ("Hạch trung thất, hạch rốn phổi không to.",
+     "mediastinal_lymph_nodes absent; hilar_lymph_nodes absent; hilar_enlargement absent"),
+    ("Hạch rốn phổi to, hạch trung thất không to.",
+     "hilar_lymph_nodes present; mediastinal_lymph_nodes absent; mediastinal_widening absent"),
+    # a device without a fault is a device
+    ("Không tuột CVC.", "central_line present"),
+    ("Không đứt chỉ thép xương ức.", "sternal_wires present"),
+    ("Không thấy gãy nẹp vít.", "bone_fracture absent; osteosynthesis present"),
+    ("Không thấy dẫn lưu, nẹp vít.", "chest_drain absent; osteosynthesis absent"),
     # over a list
     ("Không thấy tràn dịch, tràn khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
     ("Không tràn dịch, tràn khí, dày dính màng phổi.", "pleural_effusion absent; pneumothorax absent; pleural_thickening absent"),
@@ -443,7 +461,6 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Gãy xương sườn? Không thấy đường gãy.", "unclear_indication"),
         ("Màng phổi: bên phải mờ vùng đáy.", "unclear_place"),  # of the lung, or of the pleura?
         ("Không hang trong đám mờ đỉnh phải.", "ambiguous_scope"),  # an opacity without a cavity
-        ("Không tuột CVC.", "ambiguous_scope"),
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),

@@ -129,3 +129,19 @@ def test_new_gold_is_scored_and_old_labels_are_kept(rules: Path, tmp_path: Path)
     scorer.update()
     assert [(one.gold.report_id, one.wrong) for one in scorer.outcomes] == [("a", ("pleura", "abnormal")), ("c", ())]
     assert scorer.reread == 1
+
+
+def test_gold_saved_while_the_rules_are_broken_is_not_forgotten(rules: Path, tmp_path: Path) -> None:
+    gold = Path(shutil.copy(GOLD[0], tmp_path / "gold.jsonl"))
+    scorer = Rescorer((str(gold),), str(rules))
+    words = rules / "words.yaml"
+    held = words.read_text("utf-8")
+    words.write_text(held + "nonsense: [", "utf-8")
+    first, *others = gold.read_text("utf-8").splitlines(keepends=True)
+    gold.write_text("".join(others), "utf-8")
+    with pytest.raises(RuleSetError):
+        scorer.update()
+    words.write_text(held.replace("khổ nhỏ", "khổ bé"), "utf-8")
+    scorer.update()
+    assert [one.gold.report_id for one in scorer.outcomes] == [one.report_id for one in scorer.gold.reports]
+    assert len(scorer.outcomes) == len(others)
