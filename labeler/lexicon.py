@@ -129,7 +129,8 @@ class Lexicon:
         glued = [unit for unit in units if self._is_glued(unit)]
         self._glued.update(unit.words for unit in glued)
         for unit in units:
-            if unit.alone is not None and unit.alone.finding is None and unit.cue is None:
+            normal = unit.alone is not None and unit.alone.finding is None and unit.cue is None
+            if normal or (unit.cue is not None and unit.cue.assertion == "uncertain"):
                 unit.denies = any(self._is_denial(unit.words[:i]) for i in range(1, len(unit.words)))
         for unit in glued:
             unit.alone = None

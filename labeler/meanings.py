@@ -64,7 +64,7 @@ class Unit:
         self.section: str | None = None
         self.role: str | None = None
         self.above: float | None = None
-        self.denies = False  # a normal statement that opens with a negation ("không có gì đặc biệt")
+        self.denies = False  # a normal statement or a doubt that opens with a negation ("không có gì đặc biệt")
         self._text: str | None = None
 
     @property

@@ -202,6 +202,10 @@ class Anchorer:
             if said is not None:
                 clauses.add(k, None, topic, said)
                 return
+        again = _said_again(clauses, k)
+        if again is not None:
+            clauses.add(k, None, None, again)
+            return
         if not unit.says_finding:
             return  # a normal descriptor of something unnamed: nothing to set
         if _describes_before(clauses, k):
@@ -303,6 +307,14 @@ def _follows_finding(clauses: Clauses, k: int) -> bool:
     if j < 0 or clauses.segment[j] != clauses.segment[k]:
         return False
     return any(hit.sense.finding is not None for hit in clauses.hits.get(j, ())) or j in clauses.absorbed
+
+
+def _said_again(clauses: Clauses, k: int) -> Sense | None:
+    """What a sign without its structure goes on about: "tràn dịch màng phổi trái, đã chọc. Nay dịch còn ít"."""
+    unit = clauses.items[k].unit
+    named = {hit.sense.finding for j, hits in clauses.hits.items() if j < k for hit in hits}
+    senses = unit.beside.values() if unit is not None else ()
+    return next((sense for sense in senses if sense.finding is not None and sense.finding in named), None)
 
 
 def _beside_device(clauses: Clauses, k: int) -> bool:

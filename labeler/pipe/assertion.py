@@ -6,7 +6,7 @@ it, and what is told of an older film or another day leaves open what is there n
 
 from __future__ import annotations
 
-from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, unchanged
+from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, supersede, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
 from labeler.pipe.items import AMOUNT, CUE, FILLERS, HEADING, PUNCT, SIDE, STRUCTURE, doubts
@@ -42,6 +42,8 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
             out.section = "description"
         sentence = CueReader(clauses, out, first, last, out.section in SECTIONS_ABOUT_THE_FILM, older)
         sentence.read()
+        if first and sentence.now:
+            supersede(clauses, first, last)
         if first and _answer(clauses, first, last):
             out.reasons.add("unclear_indication")
         if then and (sentence.now or first in clauses.timed):

@@ -62,6 +62,17 @@ def _called_normal(clauses: Clauses, first: int, mark: int) -> bool:
     return any(hit.sense.whole_film and hit.assertion == "present" for hit in _hits(clauses, first, mark))
 
 
+def supersede(clauses: Clauses, first: int, last: int) -> None:
+    """Let go what a sentence of now says to be gone: "tràn dịch màng phổi phải, đã chọc. Nay hết dịch"."""
+    for hit in clauses.findings(first, last + 1):
+        unit = clauses.items[hit.item].unit
+        if hit.assertion == "absent" and hit.structure is None and unit is not None and unit.alone is None:
+            for other in clauses.findings(0, first):
+                covers = hit.side in (None, "both", other.side)
+                if covers and other.sense.finding == hit.sense.finding and _counts(other):
+                    other.assertion, other.cue = "historical", hit.cue
+
+
 def left_open(clauses: Clauses, first: int, last: int) -> bool:
     """Whether a sentence says the course or amount of what it does not name: "phim này không thay đổi", "nay còn ít"."""
     items = clauses.items
@@ -239,9 +250,18 @@ def _turned(clauses: Clauses, first: int, last: int, now: list[int], settled: li
     """Whether a finding without a word of the past is followed by one of now that calls its place normal."""
     for k in now:
         hits = [hit for hit in clauses.findings(first, k) if _counts(hit) and hit not in settled]
+        hits = [hit for hit in hits if not _goes_on(clauses, hit, k)]
         if hits and (_told(clauses, k, last, hits, k, _BESIDE) == GONE or _unnamed(clauses, k, last)):
             return True
     return False
+
+
+def _goes_on(clauses: Clauses, hit: Hit, k: int) -> bool:
+    """Whether the clause of a finding tells its course before item k: "đám mờ đã giảm, hang nay không còn"."""
+    own = clauses.segment[hit.item]
+    return own != clauses.segment[k] and any(
+        _is_course(item) for j, item in enumerate(clauses.items[:k]) if j > hit.item and clauses.segment[j] == own
+    )
 
 
 def _unnamed(clauses: Clauses, k: int, last: int) -> bool:

@@ -182,7 +182,7 @@ class Clauses:
         if items[k].cost >= SLIP and items[k].last - items[k].first == 1:
             return False  # "CPR:" is no "CRP:"
         if k + 1 < len(items) and items[k + 1].key == ":":
-            return True
+            return k == 0 or items[k - 1].key != "/"  # no heading: "Dị vật / thiết bị: không"
         if len(items) == 1 or (k == 0 and len(items) == 2 and items[1].kind == PUNCT):
             return True
         bare = unit.cue is None and unit.structure is None and not unit.is_sign and len(unit.words) > 1

@@ -135,12 +135,15 @@ class CueReader(Sentence):
                 self.override_ends = self.clauses.segment[k] if cue.scope == "clause" else None
             self.out.excluded[k] = True
             return
+        if k - 2 >= self.first and self.items[k - 1].key == "/" and self.denies(k - 2) and self.ends_after(k):
+            return  # "tràn dịch / tràn khí: không / không"
         if cue.scope == "before" or (cue.scope == "around" and self.looks_back_alone(k)):
             if kind == "not_assessable" and self.said_before(k, False):
                 self.out.reasons.add("ambiguous_scope")
             self._backward(k, kind)
             return
-        if self.scope is not None and not self.scope.comma and kind == "uncertain" and self.scope.assertion == "absent":
+        nests = kind == "uncertain" and not unit.denies  # "không đông đặc chưa loại trừ tràn dịch" are two statements
+        if nests and self.scope is not None and not self.scope.comma and self.scope.assertion == "absent":
             if self.scope.covered or not self.predicate_of(self.scope.item, k):
                 return  # "không thấy nốt mờ nghi di căn" denies
             self.scope = None

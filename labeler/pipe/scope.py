@@ -57,11 +57,14 @@ class Scope:
         """Whether "không" before one predicate reaches the next: over nouns as over a list, over adjectives only joined."""
         first, last = self.covered[0], self.covered[-1]
         between = clauses.items[last.item + 1 : hit.item]
+        heads = first.sense is UNATTACHED or first.sense.generic  # "không biến chứng tràn khí, tràn máu"
         if not self.comma and all(item.kind in FILLERS or item.kind == CONJUNCTION for item in between):
-            return True  # "không giãn rộng"
+            runs_on = hit.sense.region != last.sense.region and not (self.conjunction or heads or hit.sense.ruled_out)
+            return not runs_on  # "không giãn rộng", but "không tràn khí thoái hóa cột sống"
+        if hit.sense.ruled_out and last.sense.ruled_out and _is_bare(clauses, hit):
+            return True  # "màng phổi không dịch, khí"
         unit = clauses.items[first.item].unit
         assert unit is not None
-        heads = first.sense is UNATTACHED or first.sense.generic  # "không biến chứng tràn khí, tràn máu"
         noun = heads or unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
             if self.comma and not self.conjunction and (
@@ -112,6 +115,14 @@ def _is_listed(hit: Hit) -> bool:
     """Whether a finding is one that lists deny by name, and of no particular place: "không gãy xương, tràn khí màng phổi"."""
     at = hit.structure.location if hit.structure is not None else None
     return hit.sense.ruled_out and hit.side not in ("left", "right") and at is None
+
+
+def _is_bare(clauses: Clauses, hit: Hit) -> bool:
+    """Whether a finding stands alone in its segment, and is said of the structure before it."""
+    k, segment = hit.item, clauses.segment
+    before = hit.anchor is None or segment[hit.anchor] != segment[k]
+    own = (item for j, item in enumerate(clauses.items) if segment[j] == segment[k] and j != k)
+    return before and all(item.kind == PUNCT for item in own)
 
 
 def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:

@@ -130,6 +130,8 @@ class Splitter:
             raw = _chosen(raw, field.end()) if field is not None else raw
         if "...." in raw or "____" in raw:
             raw = _LEADER.sub(_colon, raw)
+        if " / " in raw:
+            raw = _telegram(raw)
         m = _BULLET.match(raw)
         bullet = m is not None
         start = m.end() if m is not None else 0
@@ -181,6 +183,17 @@ def _is_cut(raw: str, start: int, cut: re.Match[str]) -> bool:
     if before[-1] in ".;:!?" or after.isupper():
         return True
     return len(before.split()) > 2 and not raw[start].isupper()
+
+
+def _telegram(raw: str) -> str:
+    """A line of statements between slashes, with semicolons for them: "Ngày 2 / tim 0 / MP: ít dịch / ống (+)"."""
+    pieces = raw.split(" / ")
+    named = next((i for i, piece in enumerate(pieces[1:-1], 1) if ":" in piece), None)
+    if len(pieces) < 4 or named is None:
+        return raw
+    # "tràn dịch / tràn khí / xẹp: không / không / không" is one field with its answers
+    statements = all(":" in piece or len(piece.split()) > 1 for piece in pieces[named:])
+    return " ; ".join(pieces) if statements else raw
 
 
 def _colon(leader: re.Match[str]) -> str:

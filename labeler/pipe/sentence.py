@@ -123,9 +123,16 @@ class Sentence:
             cue = self.items[k + 1].cue
             if cue is not None and cue.assertion == "present" and cue.scope == "none":
                 k += 1
+        while k + 2 <= self.last and self.items[k + 1].key == "/" and self.denies(k + 2):
+            k += 2  # "tràn dịch / tràn khí: không / không"
         if k + 1 > self.last or self.items[k + 1].key in _ENDS:
             return True
         return self.after_colon(k) and (self.items[k + 1].key in _REPEATS or self._idles(k + 1))
+
+    def denies(self, k: int) -> bool:
+        """Whether an item is a negation."""
+        cue = self.items[k].cue
+        return cue is not None and cue.assertion == "absent"
 
     def _idles(self, k: int) -> bool:
         """Whether nothing is said from item k on up to the next stop, be it in brackets: "tràn khí: ko nhé"."""

@@ -65,6 +65,8 @@ NEGATION = [
     ("Không có dịch và khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
     ("Không thấy gãy xương sườn, xương đòn.", "rib_fracture absent; clavicle_fracture absent"),
     ("Không thấy nốt mờ phổi, không tràn dịch màng phổi.", "nodule absent; pleural_effusion absent"),
+    # what is doubted after it, without a comma, is not denied
+    ("phổi không đông đặc chưa loại trừ tràn dịch màng phổi trái", "consolidation absent; pleural_effusion uncertain left"),
     # over one predicate
     ("Bóng tim không to, quai ĐMC vồng.", "cardiomegaly absent; aortic_unfolding present"),
     ("Quai ĐMC không vồng, bóng tim to.", "aortic_unfolding absent; cardiomegaly present"),
@@ -526,6 +528,18 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Tim bóng mờ to.", "cardio abnormal"),
         ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
         ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
+        ("Màng phổi: không dịch, khí.", ""),
+        ("không tràn dịch không tràn khí thoái hóa cột sống ngực", "chest_wall abnormal"),
+        ("Dị vật / thiết bị: (0)", ""),
+        ("SM N2 / dẫn lưu (+) / trung thất còn rộng nhẹ / MP: 0 / chỉ thép ức (+)", "cardio abnormal"),
+        ("Tràn dịch / tràn khí / xẹp phổi / gãy xương: không / không / không / không", ""),
+        ("Tràn dịch màng phổi phải. Phim hôm nay dịch còn ít.", "pleura abnormal"),
+        ("Phim trước tràn dịch màng phổi phải. Nay hết dịch.", ""),
+        ("Tràn dịch màng phổi P, đã chọc. Nay dịch hết.", ""),
+        ("Góc sườn hoành phải xóa hoàn toàn.", "pleura abnormal"),
+        ("Tổn thương cũ hai đỉnh xóa hoàn toàn.", ""),
+        ("Thâm nhiễm đỉnh trái đã giảm, hang nhỏ hạ đòn trái nay không còn thấy.", "parenchyma abnormal"),
+        ("Ghi chú: đã chụp nơi khác báo viêm phổi.\nHai phổi sáng.", ""),
     ],
 )
 def test_what_signs_and_short_forms_deny(labeler: Labeler, text: str, positive: str) -> None:

@@ -137,7 +137,7 @@ def test_gold_saved_while_the_rules_are_broken_is_not_forgotten(rules: Path, tmp
     words = rules / "words.yaml"
     held = words.read_text("utf-8")
     words.write_text(held + "nonsense: [", "utf-8")
-    first, *others = gold.read_text("utf-8").splitlines(keepends=True)
+    _, *others = gold.read_text("utf-8").splitlines(keepends=True)
     gold.write_text("".join(others), "utf-8")
     with pytest.raises(RuleSetError):
         scorer.update()
