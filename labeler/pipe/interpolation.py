@@ -306,7 +306,8 @@ class Interpolator:
             return self._mask(tuple(regions))
         if hit.structure is None and sense.region in self.bits and sense.region != "other":
             return self._mask((sense.region,))  # "no active lung lesion"
-        return self._mask(()) if hit.structure is None and not sense.covers else 0
+        bare = hit.structure is None and not sense.covers
+        return self._mask(()) if bare and (sense.generic or sense.finding is not None) else 0  # no "đúng vị trí"
 
     def _of_the_rest(self, clauses: Clauses, k: int) -> bool:
         """Whether only what is not said before is called normal: "máy tạo nhịp, ngoài ra không thấy bất thường"."""

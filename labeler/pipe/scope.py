@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
+from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
 
 
 class Scope:
@@ -67,7 +67,7 @@ class Scope:
         assert unit is not None
         noun = heads or unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
-            if self.comma and not self.conjunction and (
+            if self.comma and not self.conjunction and not _gone_after(clauses, hit.item) and (
                 hit.sense.region != last.sense.region or _is_elsewhere(clauses, hit, last)
             ):
                 reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim", "không gãy xương, xẹp D12"
@@ -122,7 +122,7 @@ def _is_bare(clauses: Clauses, hit: Hit) -> bool:
     k, segment = hit.item, clauses.segment
     before = hit.anchor is None or segment[hit.anchor] != segment[k]
     own = (item for j, item in enumerate(clauses.items) if segment[j] == segment[k] and j != k)
-    return before and all(item.kind == PUNCT for item in own)
+    return before and all(item.kind in (PUNCT, NEUTRAL) and not describes(item) for item in own)
 
 
 def _is_elsewhere(clauses: Clauses, hit: Hit, last: Hit) -> bool:
