@@ -23,7 +23,7 @@ from labeler.pipe.candidates import (
     shared_structure,
 )
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.disambiguation import denies_next, disambiguate, is_predicate, shorten
+from labeler.pipe.disambiguation import denies_list, denies_next, disambiguate, is_predicate, shorten
 from labeler.pipe.items import (
     AMOUNT,
     CONJUNCTION,
@@ -138,7 +138,7 @@ class Anchorer:
             sense = sense_at(clauses, k, at)
             assert sense is not None
             hit = clauses.add(k, at, None, sense)
-            if at < k and denies_next(clauses.items[k - 1]):
+            if at < k and (denies_next(clauses.items[k - 1]) or denies_list(clauses.items[k - 1])):
                 self._join_noun(clauses, k, at)
             if _fits_topic(clauses, k, hit.structure, sense, topic):
                 clauses.unplaced.append(k)
@@ -246,7 +246,7 @@ class Anchorer:
         if k < 3 or items[k - 2].key != ":":
             return False
         j = k - 3
-        while j > 0 and (items[j].kind in _BETWEEN_PLACES or items[j].key == ","):
+        while j > 0 and (items[j].kind in _BETWEEN_PLACES or items[j].key in (",", "/", "-")):
             j -= 1
         noun = items[j].unit if items[j].kind == SIGN else None
         if noun is None or predicate is None or j not in clauses.hits:

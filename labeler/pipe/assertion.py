@@ -58,7 +58,8 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         first = last + 1
     if opened is not None and not (opened == "unclear_time" and is_settled(clauses)):
         out.reasons.add(opened)
-    if n and out.section == "description" and not clauses.headings:
+    unheaded = not clauses.headings or clauses.sentence[clauses.headings[0]] > 0
+    if n and section == "description" and unheaded:
         asked = _asked(clauses)
         if asked and not clauses.sentence[-1]:
             if any(hit.assertion == "uncertain" for hits in clauses.hits.values() for hit in hits):

@@ -143,7 +143,7 @@ class Clauses:
             if kind == PUNCT:
                 key = item.key
                 if key in _COMMAS:
-                    if key == "," and self._parts_numbers(k):
+                    if key in (",", "-") and self._parts_numbers(k):
                         continue
                     segment += 1
                     fresh = fresh and key != ","
@@ -189,7 +189,7 @@ class Clauses:
         return fresh and bare and not self.headings
 
     def _parts_numbers(self, k: int) -> bool:
-        """ "xương sườn 5, 6 bên phải" """
+        """ "xương sườn 5, 6 bên phải", "độ 0-3" """
         return k + 1 < len(self.items) and self.items[k + 1].kind == NUMBER and self.ends_in_number(k - 1)
 
     def _stray(self, k: int) -> bool:

@@ -10,6 +10,7 @@ from labeler.pipe.items import (
     CUE,
     HEADING,
     NEUTRAL,
+    NUMBER,
     PUNCT,
     SIDE,
     SIGN,
@@ -41,6 +42,8 @@ def disambiguate(clauses: Clauses, lexicon: Lexicon) -> None:
             _cut_to_fit(clauses, k, lexicon)
         elif item.key in _RESULTS:
             _result(clauses, k, lexicon)
+        elif item.kind == NUMBER and item.key == "0" and k and items[k - 1].kind == SIDE:
+            _graded(clauses, k, lexicon)
 
 
 def is_predicate(clauses: Clauses, k: int) -> bool:
@@ -85,13 +88,21 @@ def _result(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
         items[k] = items[k].as_kind(CUE, result)
 
 
+def _graded(clauses: Clauses, k: int, lexicon: Lexicon) -> None:
+    """Read a 0 that ends a segment after a side as a result: "tràn dịch: P 0, T 0"."""
+    after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
+    none = lexicon.find(_RESULTS["-"])
+    if none is not None and none.cue is not None and (after is None or after.key in _PARTS or after.key == "("):
+        clauses.items[k] = clauses.items[k].as_kind(CUE, none)
+
+
 def _reconsider(clauses: Clauses, k: int) -> None:
     """An ambiguous word becomes a sign where a structure beside it takes that sign."""
     items = clauses.items
     item = items[k]
     if item.kind == STRUCTURE and k and denies_next(items[k - 1]):
         pass  # "mp ko day": "không dày", not "không đáy"
-    elif item.kind == STRUCTURE and k and _denies_list(items[k - 1]) and _names_nothing_more(clauses, k):
+    elif item.kind == STRUCTURE and k and denies_list(items[k - 1]) and _names_nothing_more(clauses, k):
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
         if noun is not None:  # "phổi ko thấy TT": no "tổn thương"
             items[k] = item.as_kind(SIGN, noun)
@@ -169,7 +180,7 @@ def _names_nothing_more(clauses: Clauses, k: int) -> bool:
     return is_predicate(clauses, k) or (after is not None and describes(after))
 
 
-def _denies_list(item: Item) -> bool:
+def denies_list(item: Item) -> bool:
     """Whether an item is a negation of what is listed after it."""
     cue = item.cue if item.kind == CUE else None
     return cue is not None and cue.assertion == "absent" and cue.scope == "list"

@@ -312,8 +312,11 @@ class Interpolator:
     def _of_the_rest(self, clauses: Clauses, k: int) -> bool:
         """Whether only what is not said before is called normal: "máy tạo nhịp, ngoài ra không thấy bất thường"."""
         first, _ = clauses.sentence_of(k)
-        turn = next((j for j in range(first, k) if contrasts(clauses.items[j])), first)
-        return any(hit.assertion in ASSERTED for hit in clauses.findings(first, turn))
+        turn = next((j for j in range(first, k) if contrasts(clauses.items[j])), None)
+        if turn is None:
+            return False
+        start = first if turn > first else 0  # "Máy tạo nhịp. Ngoài ra không thấy bất thường."
+        return any(hit.assertion in ASSERTED for hit in clauses.findings(start, turn))
 
     def _directly_of(self, clauses: Clauses, k: int, anchor: int) -> bool:
         """Whether nothing but a side stands between a word that may speak of the whole film and a structure: "phổi P RAS"."""
