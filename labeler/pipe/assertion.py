@@ -104,7 +104,7 @@ def _answered(clauses: Clauses, asked: set[str | None]) -> bool:
 
 
 def _answer(clauses: Clauses, first: int, last: int) -> bool:
-    """Let a sentence that only denies answer the question before it ("Tim to? Không."); whether the answer is unclear."""
+    """Let a sentence that only answers settle the question before it ("Tim to? Không."); whether the answer is unclear."""
     items = clauses.items
     said = [k for k in range(first, last + 1) if items[k].kind not in FILLERS and items[k].kind != PUNCT]
     cue = items[said[0]].cue if said else None
@@ -116,7 +116,7 @@ def _answer(clauses: Clauses, first: int, last: int) -> bool:
     if cue is not None and (cue.assertion, cue.scope) == ("present", "none"):
         # "Có tràn dịch không? Có."
         return any(hit.cue == first - 1 for hits in clauses.hits.values() for hit in hits if hit.assertion == "excluded")
-    if cue is None or cue.assertion != "absent":
+    if cue is None or cue.assertion not in ("absent", "not_assessable"):
         return False
     asked = [
         hit
@@ -131,7 +131,7 @@ def _answer(clauses: Clauses, first: int, last: int) -> bool:
         answers = (hit.assertion == "absent" and (hit.sense.generic or hit.sense.region in regions) for hit in told)
         return bool(asked and told) and all(answers)
     for hit in asked:
-        hit.assertion, hit.cue = "absent", said[0]
+        hit.assertion, hit.cue = cue.assertion, said[0]  # "Tim to? Khó đánh giá."
     return False
 
 

@@ -27,7 +27,8 @@ _INLINE = re.compile(
     r"|(?<=[.;]) +\d{1,2}[.)][ ]*(?=[^\W\d_])"  # "to. 2. Phổi"
 )
 _DASH_INLINE = re.compile(r"[ ]+[-+]+(?:[ ]+[-+]+)*[ ]*(?=[^\W\d_])|(?<=[a-zà-ỹ.;,])-[ ]*(?=[A-ZĐÀ-ỸƠƯ])")
-_MAY_CUT = re.compile(r"[-+•*;]|\. ")
+_NUMBER_INLINE = re.compile(rf"{_INLINE.pattern}|(?<=[^\W\d_]) +\d{{1,2}}\)[ ]*(?=[A-ZĐÀ-ỸƠƯ])")  # "1) Tim to 2) Phổi sáng"
+_MAY_CUT = re.compile(r"[-+•*;)]|\. ")
 _BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒✔])[ ]*")  # on a form, ticked or empty
 _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
 _FIELD = re.compile(r"[^:\[☐□☑☒✔]+:(?=[^:]*[\[☐□☑☒✔])")  # "Tim: [x] bình thường [ ] to"
@@ -136,8 +137,9 @@ class Splitter:
         bullet = m is not None
         start = m.end() if m is not None else 0
         if _MAY_CUT.search(raw, start) is not None:
-            dashed = m is not None and m.group().strip()[:1] in ("-", "+")
-            for cut in (_DASH_INLINE if dashed else _INLINE).finditer(raw, start):
+            sign = m.group().strip()[:1] if m is not None else ""
+            cuts = _DASH_INLINE if sign in ("-", "+") else _NUMBER_INLINE if sign == "1" else _INLINE
+            for cut in cuts.finditer(raw, start):
                 if cut.start() > start and _is_cut(raw, start, cut):
                     _add(raw, start, cut.start(), at, bullet, out)
                     start, bullet = cut.end(), True
