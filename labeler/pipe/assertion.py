@@ -66,6 +66,8 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
                 out.reasons.add(ASKS)
         elif asked and _answered(clauses, asked):
             out.reasons.add("unclear_indication")
+    if clauses.strayed and any(hit.assertion == "present" for hit in clauses.findings(0, n)):
+        out.reasons.add("ambiguous_scope")  # "không thấy. tràn dịch. tràn khí"
     if remains_elsewhere(clauses):
         out.reasons.add("ambiguous_scope")
     return out

@@ -16,6 +16,7 @@ from labeler.pipe.items import (
     NEUTRAL,
     NUMBER,
     PUNCT,
+    SIDE,
     SIGN,
     STRUCTURE,
     UNKNOWN,
@@ -68,6 +69,7 @@ class Clauses:
         "course",
         "causes",
         "timed",
+        "strayed",
     )
 
     def __init__(self, items: list[Item]) -> None:
@@ -80,6 +82,7 @@ class Clauses:
         self.absorbed: set[int] = set()
         self.puzzling = False  # holds words that may turn out to be residue
         self.course = False  # tells how something of an older film went on
+        self.strayed = False  # a point stands where none ends anything: its points cannot be relied on
         self.causes = False  # may say why a finding is seen, or what it is
         self.unattached: list[int] = []
         self.unplaced: list[int] = []  # said of no structure, though beside one of another region
@@ -194,7 +197,10 @@ class Clauses:
 
     def _stray(self, k: int) -> bool:
         """A point that ends nothing: after a comma, or right after a forward cue."""
-        return (k > 0 and self.items[k - 1].key == ",") or self._open_before(k)
+        if self._open_before(k):
+            self.strayed = True
+            return True
+        return k > 0 and self.items[k - 1].key == ","
 
     def ends_in_number(self, k: int) -> bool:
         """Whether an item is a number, or a phrase that ends in one."""
@@ -209,6 +215,10 @@ class Clauses:
             return False
         if k > 1 and self.items[k - 2].key == ":" and all(i.kind != STRUCTURE for i in self.items[max(0, k - 5) : k - 2]):
             return False  # "Dụng cụ: không có. Gãy xương sườn 5.", but "Màng phổi: không thấy. dịch"
+        if k > 1 and self.items[k - 2].kind in (SIGN, STRUCTURE, SIDE):
+            negation = self.items[k - 3].cue if k > 2 else None
+            if negation is None or negation.assertion != "absent":
+                return False  # "dẫn lưu chưa đặt. Tim to", but "rốn phổi không đậm không thấy. dịch"
         before = self.items[k - 2].cue if k > 1 else None
         if before is not None and (before.assertion, before.scope) in _TURNS:
             return False  # "nay hết. Hai phổi sáng."

@@ -33,6 +33,7 @@ _BOX = re.compile(r"[ ]*(?:(?P<empty>\[[ ]*\]|[☐□])|\[[xXvV✓✔]\]|[☑☒
 _BOX_FIRST = re.compile(rf"[ ]*[-•]?(?={_BOX.pattern.replace('?P<empty>', '')})")
 _FIELD = re.compile(r"[^:\[☐□☑☒✔]+:(?=[^:]*[\[☐□☑☒✔])")  # "Tim: [x] bình thường [ ] to"
 _OPTION = re.compile(r" *[^ :].*(?<![:( ]) *")
+_GAP = re.compile(r"\S {2,}\S")
 _LEADER = re.compile(r"(?<=[^\W\d_])[ ]*(?:\.{4,}|_{4,})")  # "Tràn dịch ........ không"
 _PLAIN = re.compile(rf"- ([{LETTERS}][{LETTERS} ,:/()]*[{LETTERS})])\.?")
 _MAY_BE_FORM = re.compile(r"[\[☐□☑☒✔]")
@@ -128,7 +129,11 @@ class Splitter:
                         _add(raw, box.end(), end, at, True, out)
                 return
             field = _FIELD.match(raw)
-            raw = _chosen(raw, field.end()) if field is not None else raw
+            box = _BOX.search(raw)
+            if field is not None:
+                raw = _chosen(raw, field.end())
+            elif box is not None and raw[: box.start()].strip():  # "Tràn dịch ☐ Có ☑ Không"
+                raw = _chosen(raw, box.start())
         if "...." in raw or "____" in raw:
             raw = _LEADER.sub(_colon, raw)
         if " / " in raw:
@@ -211,7 +216,9 @@ def _chosen(raw: str, start: int) -> str:
     if raw[start : boxes[0].start()].strip():  # "Tim: bình thường [ ] to [x]"
         options = [(start if k == 0 else boxes[k - 1].end(), box.start()) for k, box in enumerate(boxes)]
     else:  # "Tim: [ ] bình thường [x] to"
-        options = [(box.end(), end) for box, end in zip(boxes, [*(b.start() for b in boxes[1:]), len(raw)], strict=True)]
+        last = _GAP.search(raw, boxes[-1].end())  # "[x] có [ ] không   ghi rõ: ..."
+        ends = [*(box.start() for box in boxes[1:]), len(raw) if last is None else last.start() + 1]
+        options = [(box.end(), end) for box, end in zip(boxes, ends, strict=True)]
     if not all(_OPTION.fullmatch(raw, *option) for option in options):
         return raw
     out = list(raw)

@@ -125,6 +125,8 @@ class Sentence:
                 k += 1
         while k + 2 <= self.last and self.items[k + 1].key == "/" and self.denies(k + 2):
             k += 2  # "tràn dịch / tràn khí: không / không"
+        if k + 1 < self.last and self.items[k + 1].key == "." and not self.after_colon(k):
+            return False  # a stray one: "không thấy. tràn dịch"
         if k + 1 > self.last or self.items[k + 1].key in _ENDS:
             return True
         return self.after_colon(k) and (self.items[k + 1].key in _REPEATS or self._idles(k + 1))

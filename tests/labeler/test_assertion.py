@@ -466,6 +466,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("BN COPD đợt cấp. Phổi không thấy đám đông đặc. KL: chưa thấy viêm phổi.", "unclear_indication"),
+        ("Không thấy. tràn dịch. tràn khí màng phổi.", "ambiguous_scope"),  # which points end anything?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
         ("Tung thất rộng.", "uncertain_repair"),  # "từng thấy", or "trung thất"
         ("Theo dõi PBA.", "uncertain_repair"),  # no "PDA"
@@ -529,6 +531,17 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
         ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
         ("Màng phổi: không dịch, khí.", ""),
+        ("Ứ huyết phổi (độ 0-3): 0", ""),
+        ("Tràn dịch MP: P +, T 0", "pleura abnormal"),
+        ("Tim to? khó đánh giá.", ""),
+        ("Tổn thương xương   ☑ Có  ☐ Không   ghi rõ: can xương đòn P", "chest_wall abnormal"),
+        ("Tràn dịch màng phổi   ☐ Có  ☑ Không", ""),
+        ("1) Phổi: từng tràn khí màng phổi trái, nay phổi nở hết 2) Tim: không to", ""),
+        ("Hạch trung thất, rốn phổi không thấy to.", ""),
+        ("Hạch rốn phổi - trung thất: không to", ""),
+        ("Hiện không thấy bất thường. Còn đau thì chụp CLVT tìm gãy sườn.", ""),
+        ("Bình thường. Bỏ thuốc lá phòng COPD.", ""),
+        ("Kết luận: Máy tạo nhịp. Ngoài ra chưa thấy bất thường.", "abnormal"),
         ("không tràn dịch không tràn khí thoái hóa cột sống ngực", "chest_wall abnormal"),
         ("Dị vật / thiết bị: (0)", ""),
         ("SM N2 / dẫn lưu (+) / trung thất còn rộng nhẹ / MP: 0 / chỉ thép ức (+)", "cardio abnormal"),
