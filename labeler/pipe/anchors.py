@@ -18,6 +18,7 @@ from labeler.pipe.candidates import (
     named_before,
     other_place,
     own_region,
+    placed_later,
     right_of,
     sense_at,
     shared_structure,
@@ -210,6 +211,12 @@ class Anchorer:
             return  # a normal descriptor of something unnamed: nothing to set
         if _describes_before(clauses, k):
             clauses.absorbed.add(k)
+            return
+        later = placed_later(clauses, k)
+        if later is not None:
+            sense = sense_at(clauses, k, later)
+            assert sense is not None
+            clauses.add(k, later, None, sense)
             return
         if shorten(clauses, k, self.lexicon):
             self._sign(clauses, k, topic)

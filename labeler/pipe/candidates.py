@@ -161,6 +161,17 @@ def shared_structure(clauses: Clauses, k: int) -> int | None:
     return None
 
 
+def placed_later(clauses: Clauses, k: int) -> int | None:
+    """The place that a sign is given at the end of its description: "khối mờ 5 cm, bờ tua gai, nằm ở thùy dưới phổi"."""
+    items = clauses.items
+    for j in range(k + 1, len(items)):
+        if clauses.sentence[j] != clauses.sentence[k] or items[j].kind in (SIGN, HEADING):
+            return None
+        if items[j].kind == STRUCTURE and sense_at(clauses, k, j) is not None:
+            return j if clauses.segment[j] != clauses.segment[k] and not claimed(clauses, j) else None
+    return None
+
+
 def other_place(clauses: Clauses, k: int, region: str | None) -> bool:
     """Whether the segment names a structure of another region of which the sign could be said as well."""
     for j, item in enumerate(clauses.items):

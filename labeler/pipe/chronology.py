@@ -204,6 +204,8 @@ def _told(
                 gone = gone or item.cue.scope in ("before", "around") or _stands_alone(clauses, k, last)
             elif item.cue.assertion == "present" and item.cue.scope == "none":
                 stays = stays or now
+            elif now and _remains(item) and (k == last or items[k + 1].kind == PUNCT):
+                stays = stays or not gone  # "nay còn ít"
         elif now and item.kind == NUMBER and item.key[0] == "0":
             return UNSURE  # a ratio of then and one of now
         elif now and (item.kind in (AMOUNT, NUMBER) or (unit is not None and unit.role in SIZES)):

@@ -181,6 +181,9 @@ class CueReader(Sentence):
         """Words of an older film: of what was just said, else of what follows, up to words of now."""
         if not self.about_film or self.override is not None:
             return
+        before = self.items[k - 1].unit if k > self.first else None
+        if before is not None and before.role == "course":
+            return  # "phim không khác lần trước, tim phổi bình thường"
         if scope == "before" and not any(h.sense.region != "chest_wall" for h in behind(self.clauses, self.first, k)):
             return
         self._close()

@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from labeler.patterns import ANY_NUMBER, ANY_VERTEBRA
 from labeler.pipe.clauses import UNATTACHED, Clauses, Hit
-from labeler.pipe.items import AMOUNT, CONJUNCTION, CUE, FILLERS, NEUTRAL, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, describes
+from labeler.pipe.items import (
+    AMOUNT,
+    CONJUNCTION,
+    CUE,
+    FILLERS,
+    NEUTRAL,
+    PUNCT,
+    SIDE,
+    SIGN,
+    STRUCTURE,
+    UNKNOWN,
+    describes,
+)
 
 
 class Scope:

@@ -129,11 +129,11 @@ class Splitter:
                         _add(raw, box.end(), end, at, True, out)
                 return
             field = _FIELD.match(raw)
-            box = _BOX.search(raw)
+            first = _BOX.search(raw)
             if field is not None:
                 raw = _chosen(raw, field.end())
-            elif box is not None and raw[: box.start()].strip():  # "Tràn dịch ☐ Có ☑ Không"
-                raw = _chosen(raw, box.start())
+            elif first is not None and raw[: first.start()].strip():  # "Tràn dịch ☐ Có ☑ Không"
+                raw = _chosen(raw, first.start())
         if "...." in raw or "____" in raw:
             raw = _LEADER.sub(_colon, raw)
         if " / " in raw:

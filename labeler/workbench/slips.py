@@ -52,7 +52,7 @@ def misspellings(residue: Residue, lexicon: Lexicon, least: int) -> list[Misspel
         if total.reports >= least:
             misspelling = Misspelling(typed, (), total)
             misspelling.meant = context.reading(misspelling, met)
-            if misspelling.meant:
+            if misspelling.meant and misspelling.meant not in lexicon.abbreviations.get(typed, ()):  # said already
                 out.append(misspelling)
     return sorted(out, key=lambda m: (-m.times.weight, m.typed))
 
