@@ -418,6 +418,7 @@ class Labeler:
             found = self._patterns[definite, uncertain] = (labels, tuple(unsure))
         return dict(found[0]), found[1]
 
+
 @contextmanager
 def uncollected() -> Iterator[None]:
     """For what lives long, as rules do: the collector need not walk it, neither while it is made nor later."""

@@ -395,7 +395,6 @@ def _is_course(item: Item) -> bool:
     return item.unit is not None and item.unit.role == "course"
 
 
-
 def _guessed(cue: Item, assertion: str) -> bool:
     """Whether what puts a finding in the past or off the film may be another word: a lone one that was repaired."""
     return assertion not in ASSERTED and assertion != "absent" and cue.cost > 0 and cue.last - cue.first == 1
