@@ -203,7 +203,7 @@ def one_line(message: str) -> str:
 
 def write_output(path: str, lines: Iterable[str]) -> None:
     """Write a file whole or not at all; `-` is standard output."""
-    from labeler.io.sources import BadInput
+    from labeler.io.refusals import BadInput
     from labeler.io.writers import Outputs
 
     try:

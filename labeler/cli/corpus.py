@@ -15,7 +15,7 @@ from labeler.cli.progress import Progress
 
 if TYPE_CHECKING:
     from labeler.io.gold import GoldReport
-    from labeler.io.sources import Refused
+    from labeler.io.refusals import Refused
     from labeler.report import Report
 
 FORMATS = ("csv", "tsv", "jsonl", "parquet", "txt")
@@ -36,7 +36,8 @@ class Corpus:
     def read(self, paths: tuple[str, ...], what: str) -> Iterator[Report]:
         """Reports of these sources in order; refused rows are told and counted."""
         from labeler.io.corpus import accepted
-        from labeler.io.sources import BadInput, open_source
+        from labeler.io.refusals import BadInput
+        from labeler.io.sources import open_source
 
         try:
             for path in paths:
@@ -51,7 +52,7 @@ class Corpus:
     def gold(self, paths: tuple[str, ...], classes: tuple[str, ...]) -> Iterator[GoldReport]:
         """Gold reports of these paths but the blind ones; refused rows are told and counted."""
         from labeler.io.gold import read_gold
-        from labeler.io.sources import BadInput
+        from labeler.io.refusals import BadInput
 
         try:
             gold = read_gold(paths, classes)

@@ -29,7 +29,7 @@ def errors_in_a_line(path: str) -> Iterator[None]:
     """Whatever is wrong with the workspace at a path, or with the input, ends the command with one line."""
     from sqlalchemy.exc import DBAPIError
 
-    from labeler.io.sources import BadInput
+    from labeler.io.refusals import BadInput
     from labeler.rules import RuleSetError
 
     try:

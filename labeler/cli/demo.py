@@ -36,7 +36,7 @@ def demo(folder: str, patients: int, seed: int, faults: float, rules: str | None
       vnlabel demo big --patients 1000 --seed 7
     """
     from labeler.dataset.dicom import needs
-    from labeler.io.sources import BadInput
+    from labeler.io.refusals import BadInput
 
     target = Path(folder)
     try:

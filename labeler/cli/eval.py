@@ -64,7 +64,7 @@ def evaluate(
 
     from labeler.evaluate import changes, outcomes
     from labeler.io.gold import read_gold
-    from labeler.io.sources import BadInput
+    from labeler.io.refusals import BadInput
     from labeler.workbench.scoreboard import scoreboard
 
     before = _read_result(compare) if compare else None

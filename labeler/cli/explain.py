@@ -61,7 +61,7 @@ def explain(text: str | None, rules: str | None, as_json: bool) -> int:
 
 def _read(text: str | None) -> str:
     from labeler.io.lines import MAX_TEXT, utf8
-    from labeler.io.sources import Refused, make_report
+    from labeler.io.refusals import Refused, make_report
 
     if text is None or text == "-":
         if text is None and sys.stdin.isatty():

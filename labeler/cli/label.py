@@ -85,8 +85,9 @@ def label(
             click.get_current_context(),
         )
 
+    from labeler.io.refusals import BadInput
     from labeler.io.run import Plan, Run
-    from labeler.io.sources import BadInput, open_source
+    from labeler.io.sources import open_source
 
     options: dict[str, Any] = {
         "source": "--examples" if examples else source_path, "id_column": id_column, "text_column": text_column,

@@ -10,7 +10,7 @@ import click
 
 from labeler.cli.base import Failure, Stopped, load_labeler, say, table
 from labeler.evaluate import Outcome, cells, changes, summary
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.rules import RuleSetError
 
 if TYPE_CHECKING:

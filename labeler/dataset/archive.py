@@ -18,7 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from labeler.dataset.collect import DONE, FAILED, WANTED, Store
 from labeler.dataset.workspace import asked, film_key, objects
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 TRIES, PAUSE = 3, 1.0  # of a request; seconds before the second, twice as long before the third
 CAPPED = 50  # as many studies may be all that a server names at once: the day is asked for in halves too

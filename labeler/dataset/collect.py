@@ -21,7 +21,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from labeler.dataset.dicom import FilmError, Head, head
 from labeler.dataset.times import EPOCH, micros, study_time
 from labeler.dataset.workspace import Workspace, asides, film_key, objects, studies
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 FOLDER, DICOM = "folder", "dicom"
 COMMIT_EVERY = 1.0  # seconds; what is not committed is taken again after a kill

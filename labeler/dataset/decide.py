@@ -15,7 +15,8 @@ from labeler.dataset.match import FILM_VERDICTS
 from labeler.dataset.review import NONE, VERDICTS, Candidate, Desk, candidates_digest
 from labeler.dataset.workspace import Workspace, decisions, film_key, items, labels
 from labeler.io.decisions import CORRECTED, HASH, PROPOSED, Decisions
-from labeler.io.sources import BadInput, Delimited, Refused, missing_column
+from labeler.io.delimited import Delimited
+from labeler.io.refusals import BadInput, Refused, missing_column
 
 
 @dataclass

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -13,7 +13,7 @@ from typing import Any
 from labeler.dataset.archive import ArchiveError, Instance, Study, trust
 from labeler.dataset.dicom import needs
 from labeler.dataset.pace import Pace
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 PAGE = 100  # results asked for at once
 TIMEOUT = (10.0, 120.0)  # seconds to connect, and between two answers

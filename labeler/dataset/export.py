@@ -18,7 +18,7 @@ from labeler.dataset.labels import to_label, verdicts_by_report
 from labeler.dataset.match import decisions_wait, films_wait, patient_ids
 from labeler.dataset.review import report_key
 from labeler.dataset.workspace import HASH_DIGITS, Workspace, film_key, get, splits
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.io.writers import Outputs, dump, remove_leftovers, row
 from labeler.report import REVIEW
 from labeler.schemes import class_values

@@ -28,7 +28,7 @@ from labeler.dataset.times import micros, parse_time
 from labeler.dataset.workspace import Workspace, labels, pairs, refused, reports, sources, unmatched
 from labeler.io.decisions import text_hash
 from labeler.io.lines import MAX_TEXT
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.text import canonical, normalize
 
 SUFFIX = ".xml"

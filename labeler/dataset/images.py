@@ -26,7 +26,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from labeler.dataset.dicom import FilmError
 from labeler.dataset.pixels import RECIPE, Film, render, resized
 from labeler.dataset.workspace import Workspace, film_key, get, pa_threshold, put, releases, renderings, studies
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.io.writers import Outputs, row
 
 FOLDER = "images"

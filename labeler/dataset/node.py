@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from labeler.dataset.archive import ArchiveError, Instance, Study, trust
 from labeler.dataset.dicom import needs, quiet, text
 from labeler.dataset.pace import Pace
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 if TYPE_CHECKING:
     from pydicom import Dataset

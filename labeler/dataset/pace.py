@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 _HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*-\s*([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 STEP = 30.0  # seconds slept at once

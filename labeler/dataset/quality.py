@@ -9,7 +9,7 @@ from math import ceil, lgamma, log
 from sqlalchemy import Connection, func, insert, select, text
 
 from labeler.dataset.workspace import Workspace, get, put, rounds, samples
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 CONFIDENCE = 0.95
 

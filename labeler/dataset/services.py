@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.rules import RuleSet
 from labeler.text import skeleton
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, insert, text
 
 from labeler.dataset.match import patient_ids
 from labeler.dataset.workspace import Workspace, get, put, splits
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 VALID = 0.3
 MOVES = 20_000  # patients tried after the dealing

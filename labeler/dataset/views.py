@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 from labeler.dataset.dicom import FilmError, needs, quiet, read, text
 from labeler.dataset.projection import READ, VERSION, Verdict, judge
 from labeler.dataset.workspace import Workspace, pa_threshold, put, studies
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 BATCH = 32  # films asked about and written at once
 TRIES, PAUSE, TIMEOUT = 3, 0.5, 60.0  # of the service; seconds

@@ -40,7 +40,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DatabaseError
 
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 
 VERSION = 4
 DATABASE, KEY, LOCK = "workspace.db", "key", "lock"

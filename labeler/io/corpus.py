@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from labeler.io.sources import Refused, SeenIds, Source
+from labeler.io.refusals import Refused
+from labeler.io.seen_ids import SeenIds
+from labeler.io.sources import Source
 from labeler.report import Report
 
 STEP = 1024  # rows between two reports of progress

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labeler.io.delimited import Delimited
 from labeler.io.lines import MAX_TEXT
-from labeler.io.sources import BadInput, Delimited, Refused, make_report, missing_column
+from labeler.io.refusals import BadInput, Refused, make_report, missing_column
 from labeler.report import ASSERTED, Report
 
 if TYPE_CHECKING:

@@ -14,7 +14,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from labeler.io.sources import SUFFIXES, BadInput, Delimited, JsonLines, Refused, open_source
+from labeler.io.delimited import Delimited
+from labeler.io.json_lines import JsonLines
+from labeler.io.refusals import BadInput, Refused
+from labeler.io.sources import SUFFIXES, open_source
 from labeler.rules import nearest
 
 BLIND = "blind"  # files in a folder of this name are scored apart, and their reports are not shown

@@ -132,3 +132,19 @@ class Lines:
         if held:
             self._number += 1
             yield RawLine(self._number, held, too_long)
+
+
+class Counting:
+    """A stream's lines and how far they are read."""
+
+    def __init__(self, stream: BinaryIO, encoding: str | None, total: int) -> None:
+        self._raw = stream
+        self.total = total
+        self.lines = Lines(utf8(stream, encoding))
+
+    def done(self) -> int:
+        """Bytes read so far, where the total is known."""
+        try:
+            return self._raw.tell() if self.total else 0
+        except (OSError, ValueError):
+            return 0

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple, TextIO
 from labeler import __version__
 from labeler.io.corpus import accepted
 from labeler.io.decisions import Decision, Decisions, review_columns, text_hash, with_given
-from labeler.io.sources import BadInput, Refused, Source
+from labeler.io.refusals import BadInput, Refused
+from labeler.io.sources import Source
 from labeler.io.writers import STDOUT, Outputs, dump, row
 from labeler.labeler import Labeler
 from labeler.report import REVIEW, REVIEWED, Because, LabeledReport, Report

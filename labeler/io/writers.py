@@ -14,7 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
 
-from labeler.io.sources import STDIN, BadInput
+from labeler.io.refusals import BadInput
+from labeler.io.sources import STDIN
 
 STDOUT = STDIN
 

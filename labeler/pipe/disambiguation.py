@@ -102,7 +102,9 @@ def _reconsider(clauses: Clauses, k: int) -> None:
     item = items[k]
     if item.kind == STRUCTURE and k and denies_next(items[k - 1]):
         pass  # "mp ko day": "không dày", not "không đáy"
-    elif item.kind == STRUCTURE and k and denies_list(items[k - 1]) and _names_nothing_more(clauses, k):
+    elif item.kind == STRUCTURE and (
+        _is_placed(clauses, k) or (k and denies_list(items[k - 1]) and _names_nothing_more(clauses, k))
+    ):
         noun = next((other for other in item.others if other.alone is not None and other.alone.finding), None)
         if noun is not None:  # "phổi ko thấy TT": no "tổn thương"
             items[k] = item.as_kind(SIGN, noun)
@@ -112,6 +114,8 @@ def _reconsider(clauses: Clauses, k: int) -> None:
         return
     elif item.kind in (STRUCTURE, HEADING):
         return
+    if k + 1 < len(items) and items[k + 1].others and _is_placed(clauses, k + 1):
+        _reconsider(clauses, k + 1)  # "TD TT đỉnh phổi"
     following = items[k + 1] if k + 1 < len(items) else None
     denied = (k and denies_next(items[k - 1])) or (following is not None and _denies_back(following))
     answered = following is not None and following.kind == CUE and following.key in _POSITIVE
@@ -178,6 +182,15 @@ def _names_nothing_more(clauses: Clauses, k: int) -> bool:
     """Whether what follows a word at most describes it."""
     after = clauses.items[k + 1] if k + 1 < len(clauses.items) else None
     return is_predicate(clauses, k) or (after is not None and describes(after))
+
+
+def _is_placed(clauses: Clauses, k: int) -> bool:
+    """Whether a place or a property follows, and nothing is said of either: "TT thùy giữa phổi phải", "TT cũ"."""
+    items = clauses.items
+    after = items[k + 1] if k + 1 < len(items) else None
+    if after is None or not (after.kind == STRUCTURE or describes(after)):
+        return False
+    return all(item.kind != SIGN for item in items[k + 1 :])
 
 
 def denies_list(item: Item) -> bool:

@@ -372,6 +372,12 @@ class Matcher:
 
     def _choose(self, options: list[Option], first: int, unmarked: bool) -> Choice | None:
         longest = max(option[0] for option in options)
+        fillers = [o[2] for o in options if o[0] == longest and o[1] and self._kinds[o[2]] == NEUTRAL]
+        if not unmarked and len(fillers) == sum(o[0] == longest for o in options):
+            signs = [o for o in options if not o[1] and self._kinds[o[2]] == SIGN]
+            signs = [o for o in signs if all(unit.words[: len(o[2].words)] != o[2].words for unit in fillers)]
+            if signs:  # "hay hang không có dịch" names a cavity, and no flight ("hàng không")
+                options, longest = signs, max(option[0] for option in signs)
         best: dict[Unit, float] = {}
         guessed: dict[Unit, bool] = {}
         for end, cost, unit, guess in options:

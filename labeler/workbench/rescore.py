@@ -9,7 +9,7 @@ from pathlib import Path
 
 from labeler.evaluate import Outcome, outcomes
 from labeler.io.gold import Gold, gold_files, read_gold
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from labeler.labeler import Labeler, uncollected
 from labeler.rules import RuleSet
 from labeler.workbench.affected import Typed, affected

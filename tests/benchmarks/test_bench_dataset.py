@@ -183,7 +183,7 @@ def show(small: bool) -> None:
 
 
 @pytest.mark.benchmark
-def test_small(tmp_path: Path) -> None:
+def test_the_results_are_right_at_a_small_size() -> None:
     show(small=True)
 
 

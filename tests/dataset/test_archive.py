@@ -25,7 +25,7 @@ from labeler.dataset.collect import Account, Store, Wanted
 from labeler.dataset.dicomweb import part
 from labeler.dataset.pace import Hours, Pace
 from labeler.dataset.workspace import Workspace
-from labeler.io.sources import BadInput
+from labeler.io.refusals import BadInput
 from tests.dataset.films import encoded, film, values
 from tests.dataset.hospital import answer, done, listed
 from tests.dataset.orthanc import self_signed
