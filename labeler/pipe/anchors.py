@@ -308,7 +308,8 @@ def _follows_finding(clauses: Clauses, k: int) -> bool:
     described = (NEUTRAL, NUMBER, AMOUNT, SIDE, STRUCTURE)
     while j >= 0 and clauses.segment[j] == clauses.segment[k]:
         joins = clauses.items[j].kind == CONJUNCTION and clauses.items[j + 1].kind == STRUCTURE
-        if clauses.items[j].kind not in described and not joins:  # "khí dưới da cổ và thành ngực tăng"
+        lists = clauses.items[j].key in ("-", ",")  # "gãy sườn 4-5-6 di lệch"
+        if clauses.items[j].kind not in described and not joins and not lists:  # "khí dưới da cổ và thành ngực tăng"
             break
         j -= 1
     if j < 0 or clauses.segment[j] != clauses.segment[k]:

@@ -160,7 +160,7 @@ class Interpolator:
                     and sense.region == "other"
                     and not self._refers_back(clauses, k)
                 ):
-                    reasons.add(FLAG if all(map(_flags, items)) else "unspecified")
+                    reasons.add(FLAG if sense.device or all(map(_flags, items)) else "unspecified")
             elif assertion == "absent":
                 if not of_a_kind(clauses, hit, len(items) - 1):
                     absent.add((sense.finding, hit.side))
