@@ -459,7 +459,12 @@ def _only_asked(entries: list[Entry]) -> bool:
 
 def _contradict(present: frozenset[Said], absent: frozenset[Said]) -> bool:
     """Whether the same finding is both there and not, on the same side as far as the text says."""
-    return any(p[0] == a[0] and {p[1], a[1]} != {"left", "right"} for p in present for a in absent)
+    sided = {finding for finding, side in present if side is not None}
+    return any(
+        p[0] == a[0] and {p[1], a[1]} != {"left", "right"} and not (p[1] is None and a[1] is not None and p[0] in sided)
+        for p in present
+        for a in absent
+    )
 
 
 def template_words(tokens: list[Reading]) -> str:

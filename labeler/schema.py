@@ -65,8 +65,8 @@ class Region(Entry):
 class Heading(Entry):
     """A heading and what the text below it is about."""
 
-    section: Literal["description", "conclusion", "indication", "technique", "comparison", "advice", "identity"] = Field(
-        description="What the text is about. All but description and conclusion set nothing."
+    section: Literal["description", "conclusion", "indication", "technique", "comparison", "advice", "identity", "reader"] = Field(
+        description="What the text is about. All but description and conclusion set nothing; reader is told by its text."
     )
     phrases: tuple[Pattern, ...] = Field(description="How the heading is written, as patterns.")
 

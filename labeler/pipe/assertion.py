@@ -9,7 +9,7 @@ from __future__ import annotations
 from labeler.pipe.chronology import dated, is_settled, left_open, remains_elsewhere, supersede, unchanged
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.cues import CueReader
-from labeler.pipe.items import AMOUNT, CUE, FILLERS, HEADING, PUNCT, SIDE, STRUCTURE, doubts
+from labeler.pipe.items import AMOUNT, CUE, FILLERS, HEADING, PUNCT, SIDE, SIGN, STRUCTURE, UNKNOWN, doubts
 from labeler.pipe.sentence import Assertions
 from labeler.report import ASSERTED
 
@@ -36,6 +36,9 @@ def assert_line(clauses: Clauses, section: str) -> Assertions:
         heading = items[first].unit if items[first].kind == HEADING else None
         if heading is not None and heading.section is not None:
             out.section = heading.section
+            if out.section == "reader":  # who it is, or what he saw
+                kinds = {item.kind for item in items[first + 1 : last + 1]}
+                out.section = "description" if SIGN in kinds and UNKNOWN not in kinds else "identity"
             if heading.section == "conclusion":
                 out.conclusion_from = first
         elif first and out.section not in SECTIONS_ABOUT_THE_FILM and not _goes_on(clauses, out.section, first, last):

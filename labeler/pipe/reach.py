@@ -220,9 +220,17 @@ class Reach(Sentence):
         parallel = last.anchor is not None and scope.item < last.anchor < last.item
         if scope.disjunction or (scope.conjunction and parallel):
             return
-        if parallel and scope.comma and scope.reach == "list" and self._says_finding_of(k):
+        if (parallel or self._lists_on(k)) and scope.comma and scope.reach == "list" and self._says_finding_of(k):
             self.out.reasons.add("ambiguous_scope")
         self.close()
+
+    def _lists_on(self, k: int) -> bool:
+        """Whether an "or" follows before the next negation: "không có nốt, xơ, tim to hay gãy xương"."""
+        for j in range(k, self.last + 1):
+            unit = self.items[j].unit
+            if self.denies(j) or (unit is not None and unit.role == "disjunction"):
+                return not self.denies(j)
+        return False
 
     def _says_finding_of(self, k: int) -> bool:
         """Whether a finding is said of the structure at k: what calls it normal needs no negation."""
@@ -251,6 +259,8 @@ class Reach(Sentence):
             self.out.residue.append(scope.item)
             self.out.reasons.add("unspecified")
         if scope.assertion == "absent" and self._denies_modifier(scope.item):
+            if scope.reach == "list" and self.after_colon(scope.item) and self.said_before(scope.item, True):
+                self.out.reasons.add("ambiguous_scope")  # "tràn dịch: không có như cũ"
             return
         if not hits and scope.assertion == "absent" and not self.unknown_after(scope.item) and self.dangles(scope.item):
             self.out.residue.append(scope.item)

@@ -466,6 +466,8 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("TDMP: không có như cũ.", "ambiguous_scope"),
+        ("Không có nốt, xơ, dày dính màng phổi, tim to hay gãy xương.", "ambiguous_scope"),
         ("BN COPD đợt cấp. Phổi không thấy đám đông đặc. KL: chưa thấy viêm phổi.", "unclear_indication"),
         ("Không thấy. tràn dịch. tràn khí màng phổi.", "ambiguous_scope"),  # which points end anything?
         ("Tràn dịch, tràn khí không thấy.", "ambiguous_scope"),  # both, or the last one?
@@ -531,6 +533,12 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
         ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
         ("Màng phổi: không dịch, khí.", ""),
+        ("BS đọc: không tổn thương.", ""),
+        ("AI 0,8. BS đọc: thâm nhiễm đỉnh T.", "parenchyma abnormal"),
+        ("Màng phổi: tràn dịch trái, mức dịch ngang cung trước sườn 5; phải không dịch.", "pleura abnormal"),
+        ("Đang điều trị lao phổi, bóng tim to.", "cardio abnormal"),
+        ("cung ĐMC không nổi, không thấy nốt hay hang không có dịch màng phổi", ""),
+        ("KL: TT thùy giữa phổi phải.", "parenchyma abnormal"),
         ("Ứ huyết phổi (độ 0-3): 0", ""),
         ("Tràn dịch MP: P +, T 0", "pleura abnormal"),
         ("Tim to? khó đánh giá.", ""),
