@@ -142,8 +142,8 @@ def _answer(clauses: Clauses, first: int, last: int) -> bool:
 
 def _goes_on(clauses: Clauses, section: str, first: int, last: int) -> bool:
     """Whether a sentence still belongs to the indication, technique ... that a heading before it opened in its line."""
-    if section == "advice":
-        return True
+    if section == "advice" or (section == "indication" and clauses.items[last].key == "?"):
+        return True  # "Câu hỏi: tim to? lao? gãy sườn?"
     opening = next((i for i in clauses.items[first : last + 1] if i.kind not in FILLERS and i.kind != PUNCT), None)
     cue = opening.cue if opening is not None and opening.kind == CUE else None
     if cue is not None and cue.assertion in ("uncertain", "historical", "excluded"):

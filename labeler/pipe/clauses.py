@@ -99,6 +99,7 @@ class Clauses:
         fresh = True  # at the start of a sentence
         denied = -1  # the last sentence with a negation
         before = PUNCT
+        bracketed = False
         for k, item in enumerate(items):
             kind = item.kind
             unit = item.unit
@@ -145,11 +146,14 @@ class Clauses:
             sentences.append(sentence)
             if kind == PUNCT:
                 key = item.key
+                bracketed = key == "(" or (bracketed and key != ")")
                 if key in _COMMAS:
                     if key in (",", "-") and self._parts_numbers(k):
                         continue
                     segment += 1
                     fresh = fresh and key != ","
+                elif key == "?" and bracketed:
+                    segment += 1  # "tìm nguyên nhân (giãn phế quản? u?)"
                 elif key == "?" or (key in STOPS and not (key == "." and self._stray(k))):
                     segment += 1
                     sentence += 1

@@ -15,6 +15,8 @@ from labeler.pipe.items import (
     SIGN,
     contrasts,
     describes,
+    doubts,
+    gives_cause,
 )
 from labeler.pipe.scope import Scope, has_own_predicate, names_structure
 from labeler.pipe.sentence import Sentence
@@ -49,7 +51,7 @@ class Reach(Sentence):
                 self.out.reasons.add("misplaced_finding")
             hit.assertion = kind
             hit.cue = self.override[0] if self.override is not None else None
-            if kind == "excluded" and hit.cue is not None and hit.sense.finding and self._answered(hit.cue, k):
+            if kind == "excluded" and hit.cue is not None and hit.sense.finding and self._tells(hit.cue, k, hit):
                 self.out.reasons.add("unclear_indication")
             return
         scope = self.scope
@@ -85,7 +87,8 @@ class Reach(Sentence):
                 return
             if self._owns_what_is_denied(scope, k):
                 self.out.reasons.add("ambiguous_scope")
-        if scope.assertion == "uncertain" and self.clinical:
+        doubt = self.items[scope.item].unit
+        if scope.assertion == "uncertain" and self.clinical and doubt is not None and not doubt.denies:
             hit.assertion, hit.cue = "excluded", scope.item
             if hit.side in ("left", "right"):
                 self.out.reasons.add("unclear_indication")
@@ -141,6 +144,12 @@ class Reach(Sentence):
             return roles == ["modifier"]
         between = roles[last.item - scope.item :]
         return bool(between) and not scope.comma and not last.sense.generic and all(role == "link" for role in between)
+
+    def _tells(self, cue: int, k: int, hit: Hit) -> bool:
+        """Whether what is set aside may be seen: "đề nghị chụp lại vì nghi có nốt thùy trên trái"."""
+        between = self.items[cue + 1 : k]
+        suspected = any(map(gives_cause, between)) and any(map(doubts, between))
+        return self._answered(cue, k) or (suspected and hit.side in ("left", "right"))
 
     def _answered(self, cue: int, k: int) -> bool:
         """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""

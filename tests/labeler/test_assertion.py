@@ -65,6 +65,7 @@ NEGATION = [
     ("Không có dịch và khí màng phổi.", "pleural_effusion absent; pneumothorax absent"),
     ("Không thấy gãy xương sườn, xương đòn.", "rib_fracture absent; clavicle_fracture absent"),
     ("Không thấy nốt mờ phổi, không tràn dịch màng phổi.", "nodule absent; pleural_effusion absent"),
+    ("Thai phụ ho 3 tuần, chưa loại trừ vài nốt thâm nhiễm nhỏ đỉnh phổi.", "infiltration uncertain"),
     # what is doubted after it, without a comma, is not denied
     ("phổi không đông đặc chưa loại trừ tràn dịch màng phổi trái", "consolidation absent; pleural_effusion uncertain left"),
     # over one predicate
@@ -466,6 +467,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("Đề nghị phúc tra vì nghi có nốt mờ nhỏ thùy trên trái.", "unclear_indication"),
         ("TDMP: không có như cũ.", "ambiguous_scope"),
         ("Không có nốt, xơ, dày dính màng phổi, tim to hay gãy xương.", "ambiguous_scope"),
         ("BN COPD đợt cấp. Phổi không thấy đám đông đặc. KL: chưa thấy viêm phổi.", "unclear_indication"),
@@ -533,6 +535,9 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
         ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
         ("Màng phổi: không dịch, khí.", ""),
+        ("BS hỏi: suy tim? ứ huyết? dịch MP? --> tim bt, phổi bt, MP bt", ""),
+        ("Đề nghị chụp CLVT tìm nguyên nhân ho máu (giãn phế quản? u?)", ""),
+        ("Hai phổi sáng. Chụp mỗi ngày theo dõi xơ phổi.", ""),
         ("BS đọc: không tổn thương.", ""),
         ("AI 0,8. BS đọc: thâm nhiễm đỉnh T.", "parenchyma abnormal"),
         ("Màng phổi: tràn dịch trái, mức dịch ngang cung trước sườn 5; phải không dịch.", "pleura abnormal"),
