@@ -29,7 +29,7 @@ EDITS = {  # a file, and what stands for what in it after every second save
         "findings:\n",
         "findings:\n  - {id: made_up, name: Made up, region: pleura, phrases: [viền mờ ngoại vi]}\n",
     ),
-    "the cue 'không'": ("assertion.yaml", "(không|chưa|ko|k|kg|", "(chưa|ko|k|kg|"),
+    "the cue 'không'": ("assertion.yaml", "(không|chưa|not)", "(chưa|not)"),
 }
 
 
