@@ -216,6 +216,8 @@ class CueReader(Reach):
                 colon and hit.assertion == "uncertain" and kind == "absent"
             ):  # "Nghi lao: không"
                 hit.assertion, hit.cue = kind, k
+            elif hit.assertion == "uncertain" and kind == "absent" and cue is not None and cue.scope == "around":
+                self.out.reasons.add("ambiguous_scope")  # "nghĩ viêm phổi đã hồi phục"
         if self.scope is not None and not self.scope.covered and kind == self.scope.assertion:
             self.scope = None
 

@@ -467,6 +467,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("Nghĩ: viêm phổi đã hồi phục.", "ambiguous_scope"),
         ("Đề nghị phúc tra vì nghi có nốt mờ nhỏ thùy trên trái.", "unclear_indication"),
         ("TDMP: không có như cũ.", "ambiguous_scope"),
         ("Không có nốt, xơ, dày dính màng phổi, tim to hay gãy xương.", "ambiguous_scope"),
@@ -539,6 +540,8 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Đề nghị chụp CLVT tìm nguyên nhân ho máu (giãn phế quản? u?)", ""),
         ("Hai phổi sáng. Chụp mỗi ngày theo dõi xơ phổi.", ""),
         ("BS đọc: không tổn thương.", ""),
+        ("Gửi BS: có tràn dịch bên phải tới ngang sườn 4.", "pleura abnormal"),
+        ("Bệnh: u lympho, sau 6 chu kỳ.\nTrung thất: khối hạch đã hết.", ""),
         ("AI 0,8. BS đọc: thâm nhiễm đỉnh T.", "parenchyma abnormal"),
         ("Màng phổi: tràn dịch trái, mức dịch ngang cung trước sườn 5; phải không dịch.", "pleura abnormal"),
         ("Đang điều trị lao phổi, bóng tim to.", "cardio abnormal"),
