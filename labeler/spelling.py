@@ -119,6 +119,11 @@ class Speller:
                 self._barred.setdefault(skeleton(word), set()).update(
                     other for other in pair if skeleton(other) != skeleton(word)
                 )
+        # short forms with marks, as they are typed without: "hong" for "hông", that is "không"
+        self._shorts: dict[str, list[Words]] = {}
+        for short, means in sorted(lexicon.abbreviations.items()):
+            if has_marks(display(short)):
+                self._shorts.setdefault(skeleton(short), []).extend(words for words in means if len(words) == 1)
         self._by_deletion: dict[str, list[str]] = {}
         for bare in self._by_skeleton:
             if len(bare) > 1:
@@ -204,6 +209,7 @@ class Speller:
             for known in self._by_skeleton.get(skeleton(word), ()):
                 if known != key and has_marks(known):
                     out.append(Candidate((known,), LOST_MARKS))
+            out += [Candidate(words, LOST_MARKS) for words in self._shorts.get(skeleton(word), ())]
         if len(key) <= 4 and _ROMAN.fullmatch(key):
             out.append(Candidate((ANY_NUMBER,)))
         return tuple(out[: MAX_CANDIDATES * 2])

@@ -39,6 +39,7 @@ from labeler.pipe.items import (
     SIGN,
     STRUCTURE,
     UNKNOWN,
+    Item,
 )
 from labeler.pipe.measures import measure
 from labeler.pipe.parts import Match
@@ -349,9 +350,13 @@ def _describes_before(clauses: Clauses, k: int) -> bool:
     """Whether a sign alone in its segment goes on about the finding before the comma ("gãy xương sườn 5, di lệch")."""
     segment = clauses.segment
     own = [j for j in range(len(clauses.items)) if segment[j] == segment[k]]
-    if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) for j in own):
-        return False
+    if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) or (j < k and _is_one_side(clauses.items[j])) for j in own):
+        return False  # "còn mờ, góc phải tù"
     return any(hit.sense.finding for hit in clauses.findings(clauses.sentence_of(k)[0], k, segment[k] - 1))
+
+
+def _is_one_side(item: Item) -> bool:
+    return item.kind == SIDE and item.unit is not None and item.unit.role != "both"
 
 
 def _fits_topic(clauses: Clauses, k: int, place: Structure | None, sense: Sense, topic: Structure | None) -> bool:

@@ -149,7 +149,14 @@ class Reach(Sentence):
         """Whether what is set aside may be seen: "đề nghị chụp lại vì nghi có nốt thùy trên trái"."""
         between = self.items[cue + 1 : k]
         suspected = any(map(gives_cause, between)) and any(map(doubts, between))
-        return self._answered(cue, k) or (suspected and hit.side in ("left", "right"))
+        return self._answered(cue, k) or (suspected and hit.side in ("left", "right")) or self._follows_visit(cue, k)
+
+    def _follows_visit(self, cue: int, k: int) -> bool:
+        """Whether a colon parts a finding from why the film was taken: "theo dõi sau 2 chu kỳ: nốt tăng số lượng"."""
+        colon = next((j for j in range(cue + 2, k) if self.items[j].key == ":"), None)
+        if colon is None or self.clauses.findings(cue, colon):
+            return False
+        return not any(map(doubts, self.items[colon:k]))  # "lâm sàng tuyến dưới gửi: TD viêm phổi"
 
     def _answered(self, cue: int, k: int) -> bool:
         """Whether a colon parts a finding that is to be looked for from one at k: "cần loại trừ lao: nốt mờ đỉnh phải"."""

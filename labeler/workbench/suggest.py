@@ -7,6 +7,7 @@ is offered loads as it is over the set that it was made with; whether it is true
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -84,10 +85,17 @@ def _sound(drafts: list[Draft], rules: RuleSet) -> Iterable[Draft]:
             if read is not None and not problems:
                 problems = run_examples(Labeler(read)).failed
             wrong = {_at(lines, line).id for p in problems if (line := _line(p, file)) is not None}
+            wrong |= {d.id for d in drafts for p in problems if _line(p, file) is None and _breaks(d, p)}
             if not wrong:
                 break
             drafts = [draft for draft in drafts if draft.id not in wrong]
     return drafts
+
+
+def _breaks(draft: Draft, problem: Problem) -> bool:
+    """Whether an example of the set itself fails for a draft: one that it gives, or whose words stand in it."""
+    message = f" {problem.message.lower()} "
+    return re.search(rf"\b{re.escape(draft.id)}\b", message) is not None or f" {draft.text.lower()} " in message
 
 
 def _line(problem: Problem, file: Path) -> int | None:

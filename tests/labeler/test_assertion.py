@@ -41,6 +41,7 @@ NEGATION = [
     ("TDMP: -", "pleural_effusion absent"),
     ("Tràn dịch / tràn khí: - / -", "pleural_effusion absent; pneumothorax absent"),
     ("Phổi: 0 nốt.", "nodule absent"),
+    ("tim hong to, mang phoi hong day", "cardiomegaly absent; pleural_thickening absent"),
     # a noun with its predicate, in a list
     ("Hạch trung thất, hạch rốn phổi không to.",
      "mediastinal_lymph_nodes absent; hilar_lymph_nodes absent; hilar_enlargement absent"),
@@ -467,6 +468,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("Theo dõi sau 2 chu kỳ: nốt hai phổi tăng số lượng.", "unclear_indication"),
         ("Nghĩ: viêm phổi đã hồi phục.", "ambiguous_scope"),
         ("Đề nghị phúc tra vì nghi có nốt mờ nhỏ thùy trên trái.", "unclear_indication"),
         ("TDMP: không có như cũ.", "ambiguous_scope"),
