@@ -45,7 +45,10 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
             break
         later = None if sign else _later(clauses, match, j)
         if later is not None:
-            j, value = later
+            j, value, surely = later
+            if not surely and (value > unit.above) != above:
+                above = None  # "từ 0,58 xuống 0,49": which of them is now?
+                break
             above = value > unit.above
         limit = None if sign or value <= unit.above else _limit(clauses, match, j)
         if limit is not None and value <= limit[0]:
@@ -69,18 +72,20 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
     clauses.add(k, None, None, sense).numeric = True
 
 
-def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float] | None:
-    """The number that a ratio has come to: "0,55 xuống còn 0,49", "0,55 → 0,49"."""
-    turned = False
+def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float, bool] | None:
+    """The number that a ratio has come to, and whether surely: "0,55 → 0,49", "0,55 nay 0,49"; "0,55 xuống 0,49"."""
+    turned = worded = False
     for j in range(first + 1, min(len(clauses.items), first + 6)):
         item = clauses.items[j]
         cue = item.cue
         if item.kind == NUMBER:
             value = _value(match.tokens, match.token(j))
-            return (j, value) if turned and value is not None and value <= 1 else None
+            return (j, value, turned) if (turned or worded) and value is not None and value <= 1 else None
         if item.key in ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
             turned = True
-        elif item.kind != NEUTRAL and not (item.kind == PUNCT and item.key in (",", "%")):
+        elif item.kind == NEUTRAL:
+            worded = True
+        elif item.kind != PUNCT or item.key not in (",", "%"):
             return None
     return None
 

@@ -468,6 +468,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("Chỉ số tim ngực từ 0,58 xuống 0,49.", "unattached_sign"),  # which of them is now?
         ("Theo dõi sau 2 chu kỳ: nốt hai phổi tăng số lượng.", "unclear_indication"),
         ("Nghĩ: viêm phổi đã hồi phục.", "ambiguous_scope"),
         ("Đề nghị phúc tra vì nghi có nốt mờ nhỏ thùy trên trái.", "unclear_indication"),
