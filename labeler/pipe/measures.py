@@ -74,18 +74,21 @@ def measure(clauses: Clauses, match: Match, k: int) -> None:
 
 def _later(clauses: Clauses, match: Match, first: int) -> tuple[int, float, bool] | None:
     """The number that a ratio has come to, and whether surely: "0,55 → 0,49", "0,55 nay 0,49"; "0,55 xuống 0,49"."""
-    turned = worded = False
+    turned = worded = comma = False
     for j in range(first + 1, min(len(clauses.items), first + 6)):
         item = clauses.items[j]
         cue = item.cue
         if item.kind == NUMBER:
             value = _value(match.tokens, match.token(j))
-            return (j, value, turned) if (turned or worded) and value is not None and value <= 1 else None
+            told = turned or (worded and not comma)
+            return (j, value, turned) if told and value is not None and value <= 1 else None
         if item.key in ARROWS or (cue is not None and cue.assertion == "present" and cue.scope != "none"):
             turned = True
         elif item.kind == NEUTRAL:
             worded = True
-        elif item.kind != PUNCT or item.key not in (",", "%"):
+        elif item.key == ",":
+            comma = True  # "0,47, trước can thiệp 0,56"
+        elif item.key != "%":
             return None
     return None
 
