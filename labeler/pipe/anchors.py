@@ -74,9 +74,11 @@ class Anchorer:
         """The structure inside a phrase said before in the sentence: "dẫn lưu màng phổi, còn dịch lượng ít"."""
         unit = clauses.items[k].unit
         assert unit is not None
+        if unit.alone is not None and k + 1 < len(clauses.items) and clauses.items[k + 1].key == ":":
+            return None  # a field of its own: "dịch màng phổi: không, đám mờ: có"
         for j in range(k - 1, -1, -1):
-            if clauses.sentence[j] != clauses.sentence[k]:
-                return None
+            if clauses.sentence[j] != clauses.sentence[k] or (unit.alone is not None and _tells_anew(clauses.items[j])):
+                return None  # "không tràn khí màng phổi, có đám mờ"
             said = clauses.items[j].unit
             if clauses.items[j].kind == SIGN and said is not None and len(said.words) > 2:
                 structure = self._held(said)
@@ -353,6 +355,12 @@ def _describes_before(clauses: Clauses, k: int) -> bool:
     if any(clauses.items[j].kind in (STRUCTURE, CUE, UNKNOWN) or (j < k and _is_one_side(clauses.items[j])) for j in own):
         return False  # "còn mờ, góc phải tù"
     return any(hit.sense.finding for hit in clauses.findings(clauses.sentence_of(k)[0], k, segment[k] - 1))
+
+
+def _tells_anew(item: Item) -> bool:
+    """Whether an item begins a new statement: "nhưng", "có"."""
+    cue = item.cue if item.kind == CUE else None
+    return cue is not None and cue.assertion in ("present", "contrast")
 
 
 def _is_one_side(item: Item) -> bool:

@@ -238,7 +238,18 @@ class Reach(Sentence):
             return
         if (parallel or self._lists_on(k)) and scope.comma and scope.reach == "list" and self._says_finding_of(k):
             self.out.reasons.add("ambiguous_scope")
+        elif scope.conjunction and scope.assertion == "absent" and self._is_called_ill(k):
+            self.out.reasons.add("ambiguous_scope")  # "không thấy nốt và bóng tim to"
         self.close()
+
+    def _is_called_ill(self, k: int) -> bool:
+        """Whether the first thing said of the structure at k is a finding, and not denied."""
+        for j in range(k + 1, self.last + 1):
+            if self.denies(j):
+                return False
+            if self.items[j].kind == SIGN:
+                return any(hit.anchor == k and hit.sense.finding for hit in self.clauses.hits.get(j, ()))
+        return False
 
     def _lists_on(self, k: int) -> bool:
         """Whether an "or" follows before the next negation: "không có nốt, xơ, tim to hay gãy xương"."""
