@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeler.meanings import Sense
 from labeler.pipe.clauses import Clauses
-from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, PUNCT, SIGN, STRUCTURE, Item
+from labeler.pipe.items import ARROWS, NEUTRAL, NUMBER, SIGN, STRUCTURE, Item
 from labeler.pipe.parts import Match
 from labeler.spelling import Reading
 
