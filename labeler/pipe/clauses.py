@@ -130,7 +130,7 @@ class Clauses:
                 elif cue is not None and cue.assertion == "absent":
                     denied = sentence
                 elif cue is not None and cue.assertion == "contrast":
-                    if cue.scope == "list" and denied != sentence:
+                    if cue.scope == "list" and denied != sentence and not (before == PUNCT and self._denies_ahead(k)):
                         items[k] = item.as_kind(LOCATIVE)  # "vỏ ngoài cung bên", not "không thấy gì ngoài"
                         kind = LOCATIVE
                     else:
@@ -163,6 +163,15 @@ class Clauses:
                 if kind == STRUCTURE and before == LOCATIVE:
                     self.demoted.add(k)
             before = kind
+
+    def _denies_ahead(self, k: int) -> bool:
+        """Whether the sentence goes on to deny something: "ngoài bóng tim hơi to, không thấy bất thường"."""
+        for item in self.items[k + 1 :]:
+            if item.key in STOPS:
+                return False
+            if item.cue is not None and item.cue.assertion == "absent":
+                return True
+        return False
 
     def _is_past(self, k: int, scope: str) -> bool:
         """Whether words of time tell of the past: those of an older film always, others where the sentence turns to now."""

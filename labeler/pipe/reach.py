@@ -55,7 +55,8 @@ class Reach(Sentence):
                 self.out.reasons.add("unclear_indication")
             return
         scope = self.scope
-        if any(k in nouns for nouns in self.clauses.together.values()):
+        listed = scope is None or scope.covered
+        if listed and any(k in nouns for nouns in self.clauses.together.values()):
             return  # "không nốt vôi, hạch rốn phổi không to": its own predicate tells
         if k and self._counts_none(k - 1) and hit.sense.finding is not None:
             hit.assertion, hit.cue = "absent", k - 1  # "0 nốt, 0 đám mờ"

@@ -80,9 +80,12 @@ class Scope:
         noun = heads or unit.alone is not None or (first.anchor is not None and first.anchor > first.item)
         if noun:
             if self.comma and not self.conjunction and not _gone_after(clauses, hit.item) and (
-                hit.sense.region != last.sense.region or _is_elsewhere(clauses, hit, last)
+                (first.anchor is not None and _names_itself(clauses, hit))
+                or hit.sense.region != last.sense.region
+                or _is_elsewhere(clauses, hit, last)
             ):
-                reasons.add("ambiguous_scope")  # "không gãy xương, viêm cơ tim", "không gãy xương, xẹp D12"
+                # "không gãy xương, viêm cơ tim", "không gãy xương, xẹp D12", "khung xương không gãy, loãng xương"
+                reasons.add("ambiguous_scope")
             return True
         if hit.anchor is not None and hit.anchor > hit.item:
             return False
@@ -127,6 +130,12 @@ def _is_listed(hit: Hit) -> bool:
     """Whether a finding is one that lists deny by name, and of no particular place: "không gãy xương, tràn khí màng phổi"."""
     at = hit.structure.location if hit.structure is not None else None
     return hit.sense.ruled_out and hit.side not in ("left", "right") and at is None
+
+
+def _names_itself(clauses: Clauses, hit: Hit) -> bool:
+    """Whether a finding needs no structure, and is none that lists deny by name: "loãng xương"."""
+    unit = clauses.items[hit.item].unit
+    return unit is not None and unit.alone is not None and len(unit.words) > 1 and not hit.sense.ruled_out
 
 
 def _is_bare(clauses: Clauses, hit: Hit) -> bool:

@@ -468,6 +468,7 @@ def test_no_person_is_troubled(labeler: Labeler, text: str) -> None:
         ("Không tràn dịch, tràn khí màng phổi phải.", "ambiguous_scope"),  # both of the right pleura?
         ("Không thấy tràn dịch, mờ đáy P.", "ambiguous_scope"),  # one list of the base, or an opacity there?
         ("Kết quả: bất thường.", "unspecified"),
+        ("Khung xương không gãy, loãng xương.", "ambiguous_scope"),
         ("Không thấy nốt mờ và bóng tim to.", "ambiguous_scope"),
         ("Chỉ số tim ngực từ 0,58 xuống 0,49.", "unattached_sign"),  # which of them is now?
         ("Theo dõi sau 2 chu kỳ: nốt hai phổi tăng số lượng.", "unclear_indication"),
@@ -540,6 +541,8 @@ def test_what_may_be_meant_otherwise_goes_to_a_person(labeler: Labeler, text: st
         ("Tăng sáng phổi trái do mất bóng vú.", "chest_wall abnormal"),
         ("Phổi trái tăng sáng, gù cột sống.", "chest_wall parenchyma abnormal"),
         ("Màng phổi: không dịch, khí.", ""),
+        ("Ngoài bóng tim hơi to, không thấy bất thường.", "cardio abnormal"),
+        ("Không thấy hạch trung thất, rốn phổi hai bên không to.", ""),
         ("Không tràn khí màng phổi, có đám mờ.", "parenchyma abnormal"),
         ("Dịch màng phổi: không, đám mờ: có.", "parenchyma abnormal"),
         ("BS hỏi: suy tim? ứ huyết? dịch MP? --> tim bt, phổi bt, MP bt", ""),
