@@ -318,6 +318,13 @@ class Matcher:
         if wide is None and key in self._windows:
             return self._windows[key]
         options, reach = self._reachable(tokens, i, wide)
+        cues = [o for o in options if o[0] == i + 1 and not o[1] and o[2].cue and o[2].cue.assertion == "uncertain"]
+        if cues and len(options) > len(cues) and any(len(words) > 1 for words, _, _ in tokens[i].ways):
+            behind, farther = self._reachable(tokens, i + 1, wide)
+            reach = max(reach, farther)
+            longest = max(o[0] for o in options)
+            if any(o[0] > longest and o[2].says_finding for o in behind):
+                options = cues  # "TD tràn khí dưới da" suspects "tràn khí dưới da", it is no "tràn dịch tràn khí"
         chosen = self._choose(options, i, unmarked) if options else None
         if wide is None and reach < i + WINDOW and self.remember:
             if len(self._windows) >= MAX_WINDOWS:

@@ -140,6 +140,7 @@ DOUBT = [
     ("Hình ảnh gợi ý lao phổi.", "tuberculosis uncertain"),
     ("Viêm phổi?", "pneumonia uncertain"),
     ("TD lao phổi.", "tuberculosis uncertain"),
+    ("TD tràn khí dưới da thành ngực phải.", "subcutaneous_emphysema uncertain"),
     ("TDMP phải.", "pleural_effusion present right"),
     ("Đám mờ thùy dưới phổi phải, theo dõi viêm phổi.", "lung_opacity present right; pneumonia uncertain"),
     ("Nốt mờ phổi trái nghi u phổi.", "nodule present left; lung_tumour uncertain"),
