@@ -19,8 +19,9 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import registry
 from spacy.vocab import Vocab
 
+from labeler.entries import Entry
 from labeler.explaining import LineDetail, detail, explain
-from labeler.labeler import Entry, Labeler
+from labeler.labeler import Labeler
 from labeler.pipe.assertion import assert_line
 from labeler.pipe.clauses import Clauses
 from labeler.pipe.sections import unbroken

@@ -143,7 +143,7 @@ def affected(typed: Typed, old: Labeler, new: Labeler) -> set[str]:
         return set(typed.lines)
     paths = _changed_paths(a, b)
     paths |= {(word,) for word in a.vocabulary ^ b.vocabulary}
-    paths |= {(line.split(" ", 1)[0],) for line in old.template_lines ^ new.template_lines}
+    paths |= {(line.split(" ", 1)[0],) for line in old.templates.lines ^ new.templates.lines}
     shorts = a.abbreviations.keys() | b.abbreviations.keys()
     paths |= {(short,) for short in shorts if a.abbreviations.get(short) != b.abbreviations.get(short)}
     out: set[int] = set()

@@ -85,7 +85,7 @@ def test_every_block_is_run() -> None:
 
 def test_every_reason_code_is_explained() -> None:
     package = Path(__file__).resolve().parents[2] / "labeler"
-    code = "\n".join(path.read_text("utf-8") for path in [package / "labeler.py", *sorted((package / "pipe").glob("*.py"))])
+    code = "\n".join(path.read_text("utf-8") for path in [package / "combining.py", *sorted((package / "pipe").glob("*.py"))])
     codes = set(re.findall(r'reasons\.add\("([a-z_]+)"\)|reasons \|= \{"([a-z_]+)"\}', code))
     names = {a or b for a, b in codes} - {"not_assessable"}
     assert len(names) > 8
