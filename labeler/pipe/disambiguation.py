@@ -136,17 +136,18 @@ def _reconsider(clauses: Clauses, k: int) -> None:
 
 
 def _fit(clauses: Clauses, k: int) -> None:
-    """Of signs typed alike, take the one that a structure beside it takes: "trung that rong" is "rộng", not "rỗng"."""
+    """Of signs typed alike, take the one that the nearest structure takes: "trung that rong" is "rộng", not "rỗng"."""
     items = clauses.items
     item = items[k]
     if item.unit is None or item.unit.alone is not None:
         return
-    for unit in (item.unit, *item.others):
+    fitting: list[tuple[int, int, Item]] = []
+    for n, unit in enumerate((item.unit, *item.others)):
         if kind_of(unit) == SIGN and unit.beside:
             items[k] = item.as_kind(SIGN, unit)
-            if left_of(clauses, k) is not None or right_of(clauses, k) is not None:
-                return
-    items[k] = item
+            places = [at for at in (left_of(clauses, k), right_of(clauses, k)) if at is not None]
+            fitting += [(abs(k - at), n, items[k]) for at in places]
+    items[k] = min(fitting, key=lambda fit: fit[:2])[2] if fitting else item
 
 
 def _cut_to_fit(clauses: Clauses, k: int, lexicon: Lexicon) -> None:

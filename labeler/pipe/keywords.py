@@ -177,6 +177,8 @@ class Matcher:
             reading = tokens[i]
             if unit is not None and last - i > 1 and kinds[unit] in _MAY_YIELD and last < n:
                 prefix = self._before_sign(tokens, i, last, kinds[unit] == SIGN)
+                if prefix is None and kinds[unit] == SIGN and items and last - i == 2:
+                    prefix = self._said_of_last(tokens, items, i)
                 if prefix is not None:
                     unit, last, others, guess = prefix, last - 1, (), False
             if unit is not None:
@@ -227,6 +229,8 @@ class Matcher:
                 kind = kinds[unit]
                 if last - i > 1 and last < n and kind in _MAY_YIELD:
                     prefix = self._before_sign(tokens, i, last, kind == SIGN)
+                    if prefix is None and kind == SIGN and items and last - i == 2:
+                        prefix = self._said_of_last(tokens, items, i)
                     if prefix is not None:
                         unit, last, kind = prefix, last - 1, kinds[prefix]
                 items.append(Item(i, last, kind, unit, 0.0, key))
@@ -299,6 +303,19 @@ class Matcher:
             return None
         heads = [o for o in self._options(tokens, i, None) if o[0] == last - 1]
         return min(heads, key=lambda o: o[1])[2] if heads else None
+
+    def _said_of_last(self, tokens: list[Reading], items: list[Item], i: int) -> Unit | None:
+        """The first of two words, where each has its own structure: "rốn phổi to tim không to" has no "to tim"."""
+        place = next((item for item in reversed(items) if item.kind not in (SIDE, CUE)), None)
+        if place is None or place.unit is None or place.unit.structure is None:
+            return None
+        said = (o[2] for o in self._options(tokens, i, None) if o[0] == i + 1 and self._kinds[o[2]] == SIGN)
+        sign = next((unit for unit in said if unit.sense_for(place.unit.structure) is not None), None)
+        if sign is None or all(self._kinds[o[2]] != STRUCTURE for o in self._options(tokens, i + 1, None)):
+            return None
+        following = [o[2] for o in self._options(tokens, i + 2, None)]
+        own = any(self._kinds[u] == SIGN or (u.cue is not None and u.cue.scope == "next") for u in following)
+        return sign if own else None
 
     def _shortened(self, tokens: list[Reading], item: Item, stuck: int) -> Item | None:
         """A shorter phrase in place of the last one, if the words it gives up begin one that explains the next word.
