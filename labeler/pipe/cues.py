@@ -10,6 +10,7 @@ from __future__ import annotations
 from labeler.meanings import Unit
 from labeler.pipe.chronology import behind, settle
 from labeler.pipe.clauses import UNATTACHED
+from labeler.pipe.disambiguation import is_predicate
 from labeler.pipe.items import (
     CONJUNCTION,
     CUE,
@@ -55,8 +56,10 @@ class CueReader(Reach):
             elif item.kind == STRUCTURE:
                 self.structure(k)
             elif item.kind == CONJUNCTION and self.scope is not None:
-                self.scope.conjunction = True
-                self.scope.disjunction = unit is not None and unit.role == "disjunction"
+                bare = k < self.last and is_predicate(self.clauses, k + 1)
+                parts = item.key == "/" and not bare and bool(self.scope.covered)  # "không TKMP / tim to", as commas do
+                self.scope.comma, self.scope.conjunction = self.scope.comma or parts, not parts
+                self.scope.disjunction = not parts and unit is not None and unit.role == "disjunction"
             elif item.kind == PUNCT:
                 self._punctuation(k, item.key)
             elif item.kind == UNKNOWN and self.scope is not None:
