@@ -205,7 +205,7 @@ class Speller:
                 out.append(Candidate((small,), 0.01, context=True))
             for words in self.lexicon.abbreviations.get(small, ()):
                 out.append(Candidate(words, 0.01, context=True))
-        if not has_marks(word) and (len(word) > 1 or word == "o") and key not in self.lexicon.abbreviations:
+        if not has_marks(word) and (len(word) > 1 or word in ("o", "u", "y")) and key not in self.lexicon.abbreviations:
             for known in self._by_skeleton.get(skeleton(word), ()):
                 if known != key and has_marks(known):
                     out.append(Candidate((known,), LOST_MARKS))

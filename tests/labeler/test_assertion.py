@@ -47,6 +47,7 @@ NEGATION = [
      "mediastinal_lymph_nodes absent; hilar_lymph_nodes absent; hilar_enlargement absent"),
     ("không TKMP / tim to", "pneumothorax absent; cardiomegaly present"),
     ("không dịch / khí màng phổi", "pleural_effusion absent; pneumothorax absent"),
+    ("hai phoi u huyet, tim to", "congestion present; cardiomegaly present"),
     ("rốn phổi to tim không to", "hilar_enlargement present; cardiomegaly absent"),
     ("co hoanh det khoang lien suon gian Tim nho", "flat_diaphragm present; wide_intercostal_spaces present"),
     ("Hạch rốn phổi to, hạch trung thất không to.",
